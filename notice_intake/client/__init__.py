@@ -1,0 +1,1 @@
+"""For agencies. Imports neither Flask nor SQLAlchemy."""

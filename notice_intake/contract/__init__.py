@@ -1,0 +1,1 @@
+"""The wire: what an agency may send and what it is answered."""

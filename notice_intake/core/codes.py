@@ -1,0 +1,122 @@
+"""The stored words. Text, never numbers; a word that is retired stays here with a comment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TargetKind(StrEnum):
+    """What an item names."""
+
+    URL = "url"
+    ACCOUNT = "account"
+    CHANNEL = "channel"
+    FILE = "file"  # named by its hashes alone
+
+
+class ContentKind(StrEnum):
+    """What the content is, as the agency describes it."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+    POST = "post"
+    COMMENT = "comment"
+    ARTICLE = "article"
+    FILE = "file"
+    PROFILE = "profile"
+    CHANNEL = "channel"
+    LIVESTREAM = "livestream"
+    OTHER = "other"
+
+
+class Outcome(StrEnum):
+    """What a moderator decided."""
+
+    REMOVED = "removed"
+    ACCESS_DISABLED = "access_disabled"
+    VISIBILITY_RESTRICTED = "visibility_restricted"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    ACCOUNT_TERMINATED = "account_terminated"
+    NO_ACTION = "no_action"
+    ALREADY_GONE = "already_gone"
+    NOT_FOUND = "not_found"
+    NOT_POSSIBLE = "not_possible"
+
+
+#: Outcomes that the platform has to carry out, and has to be able to take back.
+RESTRICTIVE = frozenset(
+    {
+        Outcome.REMOVED,
+        Outcome.ACCESS_DISABLED,
+        Outcome.VISIBILITY_RESTRICTED,
+        Outcome.ACCOUNT_SUSPENDED,
+        Outcome.ACCOUNT_TERMINATED,
+    }
+)
+
+
+class ItemStatus(StrEnum):
+    """Where an item stands, in the words that the agency is told."""
+
+    RECEIVED = "received"
+    IN_REVIEW = "in_review"
+    NEEDS_CLARIFICATION = "needs_clarification"
+    DECIDED = "decided"
+    EFFECTED = "effected"
+    NOT_POSSIBLE = "not_possible"
+    RESTORED = "restored"
+    WITHDRAWN = "withdrawn"
+
+
+class CaseState(StrEnum):
+    """Where a case stands on the desk."""
+
+    OPEN = "open"  # waits for a decision, claimed or not
+    DECIDED = "decided"  # decided; the platform has not confirmed yet
+    CLOSED = "closed"  # decided, and carried out where there was something to carry out
+    FAILED = "failed"  # decided, but the platform cannot carry it out: needs a person
+
+
+class GroundKind(StrEnum):
+    """What a reason rests on."""
+
+    LAW = "law"
+    TERMS = "terms"
+
+
+class Impossibility(StrEnum):
+    """Why an order cannot be carried out: Reg. (EU) 2021/784 Art. 3(7), 3(8), Annex III section B."""
+
+    FORCE_MAJEURE = "force_majeure"
+    MANIFEST_ERROR = "manifest_error"
+    INSUFFICIENT_INFORMATION = "insufficient_information"
+
+
+class Disclosure(StrEnum):
+    """Whether the uploader may be told: Reg. (EU) 2021/784 Art. 11(3), Reg. (EU) 2022/2065 Art. 9(5)."""
+
+    INFORM = "inform"
+    WITHHOLD = "withhold"
+
+
+class EffectKind(StrEnum):
+    """A piece of work that follows from a change."""
+
+    RESOLVE = "resolve"  # ask the platform again which content an item names
+    ANNOUNCE = "announce"  # tell the agencies that it is decided
+    ENFORCE = "enforce"  # have the platform carry the decision out
+    REVERT = "revert"  # have the platform take an earlier decision back
+    INFORM = "inform"  # hand the statement of reasons to the platform, for the uploader
+    CALLBACK = "callback"  # tell an agency
+
+
+class EffectState(StrEnum):
+    """Where a piece of work stands."""
+
+    DUE = "due"
+    DONE = "done"
+    DEAD = "dead"  # given up; a person can replay it
+    HELD = "held"  # waits for a disabled endpoint to come back
+    FEED = "feed"  # a callback for an agency without an endpoint: to be read by polling only
+    CANCELLED = "cancelled"  # its decision was undone before it left

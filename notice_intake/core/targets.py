@@ -1,0 +1,79 @@
+"""What an item names, and what the platform says that this is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .codes import TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class Hash:
+    """A digest of a file, as the agency gave it."""
+
+    #: ``sha-256``, ``md5``, ``pdq`` and so on.
+    algorithm: str
+    #: Hexadecimal, lower case.
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One URL, account, channel or file, as an agency names it."""
+
+    kind: TargetKind
+    #: The link exactly as the agency wrote it, or None.
+    url: str | None = None
+    #: ``canonical_link(url)``: the key under which two spellings of a link meet. Never fetched.
+    link: str | None = None
+    #: The platform's own id of the account or channel, where the agency knows it.
+    id: str | None = None
+    #: The name under which the account or channel goes, without a leading ``@``.
+    handle: str | None = None
+    hashes: tuple[Hash, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the case where the platform cannot resolve the target."""
+        if self.link is not None:
+            return "link:" + self.link
+        if self.id is not None:
+            return f"{self.kind}-id:{self.id}"
+        if self.handle is not None:
+            return f"{self.kind}-handle:{self.handle.casefold()}"
+        return "hash:" + min(f"{h.algorithm}:{h.value}" for h in self.hashes)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of content to be looked at: a text, a picture, a video."""
+
+    #: ``text``, ``image``, ``video`` or ``audio``.
+    kind: str
+    #: The text itself, or what a person who cannot see the medium is told about it.
+    text: str = ""
+    #: Where the moderator's browser gets the medium: an address of the host itself, behind the host's own log-in.
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the platform says about the content that a target names."""
+
+    #: The platform's own stable id. Items whose content has one key become one case.
+    key: str
+    #: In the platform's words: ``video``, ``post``, ``account``, ``channel`` …
+    kind: str
+    title: str = ""
+    #: False where the content is known but no longer there.
+    live: bool = True
+    #: The platform's id of whoever uploaded it, and the name to show to the moderator.
+    uploader: str | None = None
+    uploader_name: str | None = None
+    language: str | None = None
+    published_at: datetime | None = None
+    parts: tuple[Part, ...] = ()
+    #: Further facts worth a moderator's eye, in the order to be shown: views, followers, earlier removals …
+    facts: Mapping[str, str] = field(default_factory=dict)
