@@ -1,0 +1,27 @@
+"""What came back from one attempt to call back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+#: ``blocked``: our own policy forbids the address. ``dns``: the name does not resolve. ``tls``: no trusted
+#: connection under that name. ``connect``: no connection, or no HTTP answer on it. ``timeout``: too slow.
+#: ``status``: an answer, but not a 2xx.
+Failure = Literal["blocked", "dns", "tls", "timeout", "connect", "status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One attempt's result. Safe to show to the agency: the failure is a class, never an address of ours."""
+
+    #: The HTTP status, or None where none arrived. A status that has arrived stands, whatever becomes of the body.
+    status: int | None
+    #: None means delivered.
+    failure: Failure | None
+    #: At most 1,024 bytes of the answer's text, without control characters.
+    excerpt: str
+    #: What ``Retry-After`` asked for, as sent.
+    retry_after: timedelta | None
+    milliseconds: int
