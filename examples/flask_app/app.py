@@ -7,10 +7,12 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from flask import Flask, render_template
+import click
+from flask import Flask, current_app, render_template
+from flask.cli import AppGroup, with_appcontext
 from werkzeug.exceptions import HTTPException
 
-from . import accounts, notices, pages
+from . import accounts, notices, pages, population
 from .models import Account, Database
 
 ERRORS = {
@@ -43,8 +45,20 @@ def create_app() -> Flask:
     )
     for code in ERRORS:
         app.register_error_handler(code, error_page)
+    app.cli.add_command(commands)
     notices.mount(app, db)
     return app
+
+
+commands = AppGroup("harbour", help="Harbour's own commands.")
+
+
+@commands.command("seed")
+@with_appcontext
+def seed() -> None:
+    """Fill an empty Harbour with people, posts and pictures."""
+    population.build(300).save(current_app.extensions["harbour"])
+    click.echo(f"Log in as {', '.join(handle for handle, _, _ in population.LOG_INS)} with {population.PASSWORD}.")
 
 
 def hue(account: Account) -> int:
