@@ -117,6 +117,5 @@ class EffectState(StrEnum):
     DUE = "due"
     DONE = "done"
     DEAD = "dead"  # given up; a person can replay it
-    HELD = "held"  # waits for a disabled endpoint to come back
     FEED = "feed"  # a callback for an agency without an endpoint: to be read by polling only
     CANCELLED = "cancelled"  # its decision was undone before it left

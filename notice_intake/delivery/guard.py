@@ -87,6 +87,7 @@ class GuardedAdapter(HTTPAdapter):
         self._tls.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         if ca_file is not None:
             self._tls.load_verify_locations(ca_file)
+        self._last_good: dict[str, Address] = {}
         super().__init__(pool_connections=_RECEIVERS, pool_maxsize=pool_size)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
@@ -109,9 +110,12 @@ class GuardedAdapter(HTTPAdapter):
         destination = read_destination(str(request.url), self._policy)
         untried = self._checked_addresses(destination)
         while True:
-            pinned = _pinned(request, destination, untried.pop(0))
+            address = untried.pop(0)
+            pinned = _pinned(request, destination, address)
             try:
-                return super().send(pinned, stream=True, timeout=self._patience(ends))
+                response = super().send(pinned, stream=True, timeout=self._patience(ends))
+                self._last_good[destination.authority] = address
+                return response
             except requests.ConnectionError as failure:
                 if not untried or not _never_connected(failure):
                     raise
@@ -121,7 +125,10 @@ class GuardedAdapter(HTTPAdapter):
             return [destination.literal]
         addresses = _look_up(destination, within=self._deadlines.total)
         check_addresses(destination, addresses, self._policy)
-        return addresses
+        # A receiver whose IPv6 is broken costs the connect deadline once, not at every callback; and resolvers that
+        # rotate their answers do not make us leave an open connection.
+        last_good = self._last_good.get(destination.authority)
+        return sorted(addresses, key=lambda address: address != last_good)
 
     def _patience(self, ends: float) -> Any:
         left = ends - time.monotonic()

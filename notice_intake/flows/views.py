@@ -6,30 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..core.queue import QueueFilter
 from ..core.targets import Content
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFilter:
-    """What the address of the queue page asks for. Every field empty: all open cases."""
-
-    #: ``open`` (default), ``decided``, ``failed`` or ``closed``.
-    state: str = "open"
-    instrument: str | None = None
-    #: An agency's id.
-    agency: str | None = None
-    #: A ``TargetKind``.
-    kind: str | None = None
-    #: The language of the content.
-    language: str | None = None
-    #: The code of an operation.
-    operation: str | None = None
-    #: ``free``, ``mine`` or ``held``.
-    claim: str | None = None
-    #: ``overdue`` or ``hour`` (due within the hour).
-    due: str | None = None
-    #: An agency reference, item reference, case id or link, matched exactly.
-    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +203,19 @@ class CaseFile:
     undo_until: datetime | None
     #: What the form starts with: category and keywords as referred, ground kind by the instrument.
     suggested: Mapping[str, object]
+
+
+__all__ = [
+    "CaseFile",
+    "Claim",
+    "DecisionView",
+    "EffectView",
+    "Facet",
+    "HistoryEntry",
+    "ItemView",
+    "QueueCounts",
+    "QueueFilter",
+    "QueuePage",
+    "QueueRow",
+    "ReferralView",
+]

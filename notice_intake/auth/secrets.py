@@ -1,0 +1,54 @@
+"""Keys for each purpose, out of the mount's secret keys; and secrets that must be recoverable, encrypted at rest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from itsdangerous import Signer, URLSafeTimedSerializer
+
+from ..errors import SettingsError
+
+
+class Secrets:
+    """The mount's secret keys, oldest first. Each purpose has its own salt, so that nothing signed for one opens another."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise SettingsError("NOTICE_INTAKE_SECRET_KEYS is not set. Give at least one key of 32 characters or more.")
+        self._keys = list(keys)
+        self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in reversed(self._keys)])
+
+    def signer(self, purpose: str) -> Signer:
+        """Return a signer for short texts; old keys still verify."""
+        return Signer(
+            self._keys, salt=f"notice-intake:{purpose}", key_derivation="hmac", digest_method=staticmethod(hashlib.sha256)
+        )
+
+    def serializer(self, purpose: str) -> URLSafeTimedSerializer:
+        """Return a serializer for small values with a time, such as cursors and forms."""
+        return URLSafeTimedSerializer(
+            self._keys,
+            salt=f"notice-intake:{purpose}",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt a secret that must be read again, such as a callback secret."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, token: str) -> str:
+        """Read it again. Raises ``SettingsError`` where none of the secret keys opens it."""
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken:
+            raise SettingsError(
+                "A stored secret cannot be read with NOTICE_INTAKE_SECRET_KEYS. Put the key that was removed back."
+            ) from None
+
+
+def _fernet_key(key: str) -> bytes:
+    derived = hashlib.sha256(b"notice-intake:encryption-at-rest:1\n" + key.encode()).digest()
+    return base64.urlsafe_b64encode(derived)

@@ -1,0 +1,95 @@
+"""JSON Schema 2020-12 from a marshmallow schema, by apispec's converter and a few repairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, validate
+
+from . import fields as own
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema_of(schema: type[Schema], *, name: str) -> dict[str, Any]:
+    """Return the whole schema as one document, nested schemas under ``$defs``. ``$id`` is a URN: nothing to fetch."""
+    plugin = MarshmallowPlugin(schema_name_resolver=_name)
+    spec = APISpec(title=name, version="1", openapi_version="3.1.0", plugins=[plugin])
+    converter = plugin.converter
+    assert converter is not None
+    converter.add_attribute_function(_repair)
+    converter.add_attribute_function(_one_of_kind)
+    spec.components.schema(_name(schema), schema=schema)
+    components = spec.to_dict()["components"]["schemas"]
+    for cls_name, cls in _classes(schema).items():
+        component = components.get(cls_name)
+        if component is None:
+            continue
+        component["additionalProperties"] = False
+        if cls.__doc__ and cls.__doc__ != Schema.__doc__:
+            component["description"] = " ".join(cls.__doc__.split())
+        publish = getattr(cls, "publish", None)
+        if publish is not None:
+            publish(component)
+    root = components.pop(_name(schema))
+    document = {"$schema": DIALECT, "$id": f"urn:notice-intake:schema:v1:{name}", "title": name, **root}
+    if components:
+        document["$defs"] = components
+    return _with_definitions(document)
+
+
+def _name(schema: Any) -> str:
+    cls = schema if isinstance(schema, type) else type(schema)
+    return cls.__name__.removesuffix("Schema")
+
+
+def _classes(schema: type[Schema]) -> dict[str, type[Schema]]:
+    """Every schema class that ``schema`` reaches, by component name."""
+    found: dict[str, type[Schema]] = {}
+    waiting: list[Any] = [schema()]
+    while waiting:
+        one = waiting.pop()
+        if _name(one) in found:
+            continue
+        found[_name(one)] = type(one)
+        for field in one.fields.values():
+            inner = getattr(field, "inner", field)
+            if isinstance(inner, own.OneOfKind):
+                waiting += inner.kinds.values()
+            elif hasattr(inner, "schema"):
+                waiting.append(inner.schema)
+    return found
+
+
+def _repair(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    repaired: dict[str, Any] = {}
+    validators = getattr(field, "validators", [])
+    for one in validators:
+        if isinstance(one, own.Pattern):
+            repaired["pattern"] = one.pattern
+        elif isinstance(one, validate.Equal):
+            repaired["const"] = one.comparable
+    if isinstance(field, own.Timestamp):
+        repaired["format"] = "date-time"
+    if isinstance(field, own.Always):
+        repaired["const"] = True
+    return repaired
+
+
+def _one_of_kind(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    if not isinstance(field, own.OneOfKind):
+        return {}
+    return {"oneOf": [converter.resolve_nested_schema(schema) for schema in field.kinds.values()]}
+
+
+def _with_definitions(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: inner.replace("#/components/schemas/", "#/$defs/") if key == "$ref" else _with_definitions(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_with_definitions(inner) for inner in value]
+    return value

@@ -1,0 +1,82 @@
+"""JSON from bytes, strictly: what two readers could read differently is refused (RFC 8259 sections 4, 6, 8)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from ..errors import MalformedBody
+
+#: Deeper than any document of the contract.
+MAX_DEPTH = 32
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def read_json(raw: bytes) -> Any:
+    """Return the value in ``raw``. Raises ``MalformedBody`` that says what to change."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"The body is not UTF-8: byte {error.start} cannot be read.") from None
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise MalformedBody(f"The body is not JSON: {error.msg} at {where}.") from None
+    except RecursionError:
+        raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
+    except ValueError as error:  # a number of more digits than Python converts
+        raise MalformedBody(f"The body holds a number that cannot be read: {error}") from None
+    if "\\u" in text:
+        _refuse_characters(value)
+    return value
+
+
+def check_depth(value: Any, *, depth: int = MAX_DEPTH) -> None:
+    """Raise ``MalformedBody`` where a value is nested deeper than ``depth``. Cheap only for what is short."""
+    level: list[Any] = [value]
+    for _ in range(depth):
+        level = [child for one in level for child in _children(one)]
+        if not level:
+            return
+    raise MalformedBody(f"The body is nested deeper than {depth} levels.")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedBody(f"The field {twice[:80]!r} stands twice in one object. Keep one.")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise MalformedBody(f"{name} is not JSON. Leave the field out instead.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise MalformedBody("The body holds a number that is too large.")
+    return number
+
+
+def _refuse_characters(value: Any) -> None:
+    # json.dumps walks the value in C; escapes are the only way in for what UTF-8 itself cannot carry.
+    text = json.dumps(value, ensure_ascii=False)
+    if _SURROGATE.search(text):
+        raise MalformedBody("The body holds half a surrogate pair (\\ud800 to \\udfff alone). Take it out.")
+    if _NUL.search(text):
+        raise MalformedBody("The body holds a NUL character (\\u0000). Take it out.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)

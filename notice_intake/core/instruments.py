@@ -1,0 +1,61 @@
+"""What an instrument is: the rules of one legal kind of referral, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .clocks import ClockRule
+from .codes import GroundKind, Outcome
+
+Details = tuple[tuple[str, str], ...]
+
+
+def _no_details(_document: Mapping[str, object]) -> Details:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One legal kind of referral. Defined in ``regimes/``, read everywhere."""
+
+    #: Dotted and stable, for example ``eu.tco.removal_order``.
+    code: str
+    #: For people.
+    name: str
+    #: Where it comes from: the regulation and article, or the house rule.
+    source: str
+    #: True for an order that must be obeyed; False for a request to check.
+    binding: bool
+    clock: ClockRule
+    #: Outcomes that answer this instrument, in the order to be offered.
+    outcomes: tuple[Outcome, ...]
+    #: What a decision under it usually rests on.
+    ground: GroundKind
+    #: The role that a moderator needs to decide it.
+    role: str = "moderator"
+    #: True where a decision may rest in the undo window before it takes effect; never for an order.
+    undoable: bool = True
+    #: The transparency database's word for the source of this kind of notice.
+    source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
+    #: Turns what the regime adds to the document into labels and values for the desk.
+    details: Callable[[Mapping[str, object]], Details] = field(default=_no_details)
+
+    @property
+    def priority(self) -> int:
+        """0 for what has a deadline in law, 1 for the rest: an overdue house target never hides an order."""
+        return 0 if self.clock.kind == "legal" else 1
+
+
+Instruments = Mapping[str, Instrument]
+
+
+def common_outcomes(instruments: list[Instrument]) -> tuple[Outcome, ...]:
+    """Return the outcomes that every one of ``instruments`` allows, in the order of the strictest.
+
+    A binding instrument limits what may be decided for a voluntary one on the same content, never the reverse: what
+    an order allows is kept even where a referral's own list does not name it.
+    """
+    binding = [one for one in instruments if one.binding] or instruments
+    first = binding[0]
+    return tuple(outcome for outcome in first.outcomes if all(outcome in one.outcomes for one in binding[1:]))

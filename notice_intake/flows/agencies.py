@@ -1,0 +1,106 @@
+"""Agencies and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..auth import bearer
+from ..auth.envelope import Credential, Envelope
+from ..core.catalogue import country
+from ..core.journal import Actor, Entry
+from ..delivery.guard import CallbackPolicy, check_callback_url
+from ..delivery.webhook import new_secret
+from ..errors import CredentialsRefused, NotFound, ScopeMissing, SettingsError
+from ..ids import new_id
+from ..store import agencies as store
+from ..store import journal
+from ..store.agencies import Agency, Endpoint
+from ..store.storage import Tx
+from .mount import Mount
+
+#: How long a token lives.
+TOKEN_LIFE = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A new agency, or a new key: what is shown once and never again."""
+
+    agency_id: str
+    token: str
+    webhook_secret: str | None = None
+
+
+def enrol(
+    mount: Mount, name: str, *, place: str, instruments: Sequence[str], callback_url: str | None, now: datetime
+) -> Enrolled:
+    """Add an agency with a token, and a callback address where one is given.
+
+    Raises ``SettingsError`` for an unknown instrument, ``CallbackRefused`` for an address that is not allowed.
+    """
+    unknown = sorted(set(instruments) - mount.instruments.keys())
+    if unknown or not instruments:
+        known = ", ".join(sorted(mount.instruments))
+        raise SettingsError(f"Unknown instrument {', '.join(unknown) or '(none given)'}. Choose from: {known}.")
+    if callback_url is not None:
+        check_callback_url(callback_url, CallbackPolicy(networks=mount.settings.callback_networks))
+    agency = Agency(new_id("agy"), name, country(place), frozenset(instruments), True)
+    secret = new_secret() if callback_url is not None else None
+    with mount.storage.begin() as tx:
+        store.add(tx, agency, now=now)
+        token = _add_token(mount, tx, agency.id, now=now)
+        if callback_url is not None and secret is not None:
+            endpoint = Endpoint(
+                new_id("end"), agency.id, callback_url, (mount.secrets.encrypt(secret),), "active", 0, None
+            )
+            store.set_endpoint(tx, endpoint, now=now)
+        facts = {"country": agency.country, "instruments": ",".join(sorted(instruments))}
+        journal.append(tx, [Entry(Actor("operator"), "agency.added", agency.id, now, facts)])
+    return Enrolled(agency.id, token, secret)
+
+
+def rotate(mount: Mount, agency_id: str, *, now: datetime) -> Enrolled:
+    """Give an agency a further token. The newest two stay alive, so that it can change over without a gap."""
+    with mount.storage.begin() as tx:
+        if store.find(tx, agency_id) is None:
+            raise NotFound(f"There is no agency {agency_id}.")
+        token = _add_token(mount, tx, agency_id, now=now)
+        for old in store.live_keys(tx, agency_id)[:-2]:
+            store.revoke(tx, old.key_id, now=now)
+        journal.append(tx, [Entry(Actor("operator"), "agency.key_added", agency_id, now)])
+    return Enrolled(agency_id, token)
+
+
+def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
+    """End all keys of an agency; they fail on the next request. Returns how many there were."""
+    with mount.storage.begin() as tx:
+        keys = store.live_keys(tx, agency_id)
+        for key in keys:
+            store.revoke(tx, key.key_id, now=now)
+        journal.append(tx, [Entry(Actor("operator"), "agency.keys_revoked", agency_id, now)])
+    return len(keys)
+
+
+def authenticate(mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime) -> Agency:
+    """Return the agency whose key signed this request.
+
+    Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.
+    """
+    claimed = bearer.read(envelope, signer=mount.secrets.signer(bearer.PURPOSE))
+    found = store.credential_and_agency(tx, claimed.key_id)
+    credential = bearer.check(claimed, found[0] if found else None, now=now.timestamp())
+    if found is None:
+        raise CredentialsRefused("unknown")
+    if scope not in credential.scopes:
+        raise ScopeMissing(scope)
+    return found[1]
+
+
+def _add_token(mount: Mount, tx: Tx, agency_id: str, *, now: datetime) -> str:
+    token, key_id, digest = bearer.mint(mount.secrets.signer(bearer.PURPOSE))
+    expires_at = now + TOKEN_LIFE
+    credential = Credential(key_id, digest, agency_id, frozenset(bearer.SCOPES), expires_at.timestamp(), False)
+    store.add_credential(tx, credential, scheme=bearer.SCHEME, expires_at=expires_at, now=now)
+    return token

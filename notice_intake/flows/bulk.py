@@ -1,0 +1,74 @@
+"""Many referrals in one stream: a line each, answered a line each, in order. A bad line fails alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from ..contract.problems import problem_of
+from ..contract.strict_json import read_json
+from ..errors import BodyTooLarge, NoticeIntakeError
+from ..store.agencies import Agency
+from .intake import Prepared
+from .mount import Mount
+from .receive import Received, Submission, prepare, resolve, store_batch
+
+CHANNEL = "bulk"
+
+
+def receive_lines(
+    mount: Mount, lines: Iterable[bytes | BodyTooLarge], *, agency: Agency, clock: Callable[[], datetime]
+) -> Iterator[bytes]:
+    """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
+
+    A referral that was stored by an earlier, broken-off try of the same stream is answered with its old receipt.
+    """
+    batch: list[tuple[int, Prepared | NoticeIntakeError]] = []
+    for number, line in enumerate(lines, 1):
+        batch.append((number, _prepare(mount, line, agency=agency, now=clock())))
+        if len(batch) >= mount.settings.bulk_batch:
+            yield _store(mount, batch, agency=agency, now=clock())
+            batch = []
+    if batch:
+        yield _store(mount, batch, agency=agency, now=clock())
+
+
+def _prepare(
+    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime
+) -> Prepared | NoticeIntakeError:
+    try:
+        if isinstance(line, BodyTooLarge):
+            raise line
+        submission = Submission(read_json(line), line, CHANNEL)
+        return prepare(mount, submission, agency=agency, now=now)
+    except NoticeIntakeError as refused:
+        return refused
+
+
+def _store(
+    mount: Mount, batch: list[tuple[int, Prepared | NoticeIntakeError]], *, agency: Agency, now: datetime
+) -> bytes:
+    good = [(number, one) for number, one in batch if isinstance(one, Prepared)]
+    results: dict[int, Received | NoticeIntakeError] = {
+        number: one for number, one in batch if isinstance(one, NoticeIntakeError)
+    }
+    if good:
+        prepared = [one for _, one in good]
+        resolve(mount, prepared)
+        try:
+            stored = store_batch(mount, prepared, agency=agency, now=now)
+        except NoticeIntakeError as failed:
+            stored = [failed] * len(good)
+        results |= {number: result for (number, _), result in zip(good, stored, strict=True)}
+    return b"".join([_answer(number, results[number]) for number, _ in batch])
+
+
+def _answer(number: int, result: Received | NoticeIntakeError) -> bytes:
+    if isinstance(result, Received):
+        replayed = ',"replayed":true' if result.replayed else ""
+        return f'{{"line":{number},"status":201{replayed},"receipt":{result.receipt}}}\n'.encode()
+    problem: dict[str, Any] = problem_of(result)
+    answer = {"line": number, "status": problem["status"], "problem": problem}
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,103 @@
+"""The messages to agencies: thin bodies, numbered per referral, written with the change that they tell of."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..core.codes import EffectKind, EffectState, ItemStatus, Outcome
+from ..ids import new_id
+from ..store import agencies, outbox, referrals
+from ..store.storage import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item that moved on."""
+
+    item_id: str
+    referral_id: str
+    reference: str
+    case_id: str
+    status: ItemStatus
+    outcome: Outcome | None
+
+
+def path_of(referral_id: str) -> str:
+    """The address of a referral, from the root of the API."""
+    return f"/v1/referrals/{referral_id}"
+
+
+def body(kind: str, *, at: datetime, data: dict[str, Any]) -> bytes:
+    """Return a callback's bytes: stored once, signed and sent as they are. Never content, never personal data."""
+    document = {"type": kind, "timestamp": at.isoformat(timespec="milliseconds"), "data": data}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def received_body(referral: Any, referral_id: str, *, now: datetime, due_at: datetime) -> bytes:
+    """The body of ``referral.received``: sequence 1 of every referral."""
+    data = {
+        "referral": referral_id,
+        "agency_reference": referral.agency_reference,
+        "instrument": referral.instrument,
+        "items": len(referral.items),
+        "status": ItemStatus.RECEIVED,
+        "due_at": due_at.isoformat(timespec="seconds"),
+        "sequence": 1,
+        "path": path_of(referral_id),
+    }
+    return body("referral.received", at=now, data=data)
+
+
+def tell(tx: Tx, changes: Sequence[Change], *, now: datetime) -> int:
+    """Write a callback for each change, numbered and in order; return how many."""
+    by_referral: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_referral[change.referral_id].append(change)
+    rows = []
+    # Always in one order, so that two transactions that tell of the same referrals never wait for each other.
+    for referral_id in sorted(by_referral):
+        mine = by_referral[referral_id]
+        taken = referrals.take_sequence(tx, referral_id, len(mine), now=now)
+        first = taken.sequence - len(mine) + 1
+        rows += [_row(one, taken, first + step, now=now) for step, one in enumerate(mine)]
+    listening = agencies.has_endpoint(tx, list({row["agency_id"] for row in rows})) if rows else set()
+    for row in rows:
+        row["state"] = state_for(row["agency_id"], listening)
+    outbox.enqueue(tx, rows)
+    return len(rows)
+
+
+def state_for(agency_id: str, listening: set[str]) -> EffectState:
+    """A callback is due where the agency has an endpoint; else it waits in the feed to be polled."""
+    return EffectState.DUE if agency_id in listening else EffectState.FEED
+
+
+def _row(change: Change, referral: Any, sequence: int, *, now: datetime) -> dict[str, Any]:
+    kind = f"item.{change.status}"
+    data = {
+        "referral": change.referral_id,
+        "agency_reference": referral.agency_reference,
+        "item": change.item_id,
+        "item_reference": change.reference,
+        "status": change.status,
+        "outcome": change.outcome,
+        "sequence": sequence,
+        "path": path_of(change.referral_id),
+    }
+    return outbox.row(
+        EffectKind.CALLBACK,
+        id=new_id("msg"),
+        lane=change.referral_id,
+        position=sequence,
+        due_at=now,
+        agency_id=referral.agency_id,
+        referral_id=change.referral_id,
+        case_id=change.case_id,
+        type=kind,
+        body=body(kind, at=now, data=data),
+    )

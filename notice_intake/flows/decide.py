@@ -1,0 +1,148 @@
+"""Deciding a case, and undoing that while nothing has left yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .. import signals
+from ..core.cases import Case
+from ..core.codes import CaseState, EffectKind
+from ..core.decisions import Draft, Verdict, may_decide
+from ..core.decisions import decide as judge
+from ..core.journal import Entry
+from ..errors import ClaimHeld, Conflict, NotFound, StaleVersion
+from ..hooks import Moderator
+from ..ids import new_id
+from ..store import cases, decisions, journal, outbox
+from ..store.storage import Tx
+from .claims import actor_of
+from .mount import Mount
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of a decision."""
+
+    decision_id: str
+    outcome: str
+    #: Until when it can be undone; None where it took effect at once.
+    undo_until: datetime | None
+
+
+def decide(
+    mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, version: int, now: datetime
+) -> Decided:
+    """Record a decision on the case as the moderator saw it, and everything that follows from it, in one transaction.
+
+    Raises ``StaleVersion`` where the case changed since, ``ClaimHeld`` where somebody else holds it,
+    ``DocumentRefused`` with a pointer for each fault, ``NotPermitted`` for a missing role.
+    """
+    with mount.storage.begin() as tx:
+        case = cases.find(tx, case_id, lock=True)
+        if case is None:
+            raise NotFound
+        against = case.held_against(moderator.id, now)
+        if against is not None:
+            raise ClaimHeld(against.name)
+        if case.version != version:
+            raise StaleVersion(seen=version, current=case.version)
+        members = cases.members(tx, case_id)
+        known = [mount.instruments[m.instrument] for m in members if m.instrument in mount.instruments]
+        may_decide(moderator.roles, known)
+        verdict = judge(
+            case, draft, members=members, instruments=mount.instruments, undo=mount.settings.undo, now=now
+        )
+        decision_id = new_id("dec")
+        decisions.append(tx, decision_id, case_id, verdict.decision, moderator=moderator, supersedes=case.decision_id)
+        _settle(tx, case, verdict, decision_id)
+        _enqueue(tx, case, verdict, decision_id)
+        journal.append(tx, [_entry(case, verdict, decision_id, moderator)])
+        outcome = verdict.decision.outcome
+        facts = {"case_id": case_id, "decision_id": decision_id, "outcome": str(outcome)}
+        tx.after_commit.append(lambda: signals.send(signals.decision_recorded, mount, **facts))
+        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+    effective_at = verdict.decision.effective_at
+    return Decided(decision_id, outcome, effective_at if effective_at > now else None)
+
+
+def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> None:
+    """Take the last decision back while nothing has left; the case is open again and held by this moderator.
+
+    Raises ``Conflict`` where it is too late.
+    """
+    with mount.storage.begin() as tx:
+        case = cases.find(tx, case_id, lock=True)
+        if case is None:
+            raise NotFound
+        decision = decisions.find(tx, case.decision_id) if case.decision_id else None
+        if decision is None or case.state not in (CaseState.DECIDED, CaseState.CLOSED) or case.announced:
+            raise Conflict("There is nothing to undo: the decision has taken effect.")
+        if decision.effective_at <= now or not outbox.cancel(tx, decision.id, now=now):
+            raise Conflict("It is too late to undo this: the decision is being carried out.")
+        decisions.stamp(tx, decision.id, undone_at=now)
+        before = decisions.find(tx, decision.supersedes) if decision.supersedes else None
+        values = {
+            "state": CaseState.OPEN,
+            "decision_id": before.id if before else None,
+            "outcome": before.outcome if before else None,
+            "announced": before is not None,
+            "claimed_by": moderator.id,
+            "claimed_name": moderator.name,
+            "claimed_until": now + mount.settings.claim,
+            "updated_at": now,
+        }
+        if not cases.change(tx, case_id, version=case.version, values=values):
+            raise StaleVersion(seen=case.version, current=case.version + 1)
+        facts = {"decision": decision.id}
+        journal.append(tx, [Entry(actor_of(moderator), "decision.undone", case_id, now, facts)])
+
+
+def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
+    decision = verdict.decision
+    values = {
+        "state": verdict.state,
+        "decision_id": decision_id,
+        "outcome": decision.outcome,
+        "category": decision.category or case.category,
+        "announced": False,
+        "updated_at": decision.decided_at,
+        **cases.UNCLAIMED,
+    }
+    if not cases.change(tx, case.id, version=case.version, values=values):
+        raise StaleVersion(seen=case.version, current=case.version + 1)
+
+
+def _enqueue(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
+    first = cases.take_positions(tx, case.id, len(verdict.effects))
+    rows = []
+    for step, effect in enumerate(verdict.effects):
+        rows.append(
+            outbox.row(
+                effect.kind,
+                id=new_id("eff"),
+                lane=case.id,
+                position=first + step,
+                due_at=effect.due_at,
+                case_id=case.id,
+                # All work of a decision carries its id, so that undoing finds it; what is reverted stands in supersedes.
+                decision_id=decision_id,
+                created_at=verdict.decision.decided_at,
+            )
+        )
+    outbox.enqueue(tx, rows)
+
+
+def _entry(case: Case, verdict: Verdict, decision_id: str, moderator: Moderator) -> Entry:
+    decision = verdict.decision
+    facts = {
+        "decision": decision_id,
+        "outcome": str(decision.outcome),
+        "territories": ",".join(decision.territories),
+        "ground": str(decision.ground_kind or ""),
+        "category": decision.category,
+        "supersedes": case.decision_id or "",
+        "version": str(case.version),
+        "reverts": "yes" if any(one.kind is EffectKind.REVERT for one in verdict.effects) else "",
+    }
+    return Entry(actor_of(moderator), "decision.recorded", case.id, decision.decided_at, facts)

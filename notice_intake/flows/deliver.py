@@ -1,0 +1,91 @@
+"""Delivering callbacks: sign, post, and record what the answer means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .. import signals
+from ..core.codes import EffectState
+from ..core.journal import SYSTEM, Entry
+from ..delivery.sender import Sender
+from ..delivery.verdicts import Again, Delivered, Disabled, GivenUp, Verdict, judge
+from ..delivery.webhook import sign
+from ..errors import SettingsError
+from ..store import agencies, journal, outbox
+from ..store.agencies import Endpoint
+from ..store.storage import Tx
+from .mount import Mount
+from .retrying import fraction
+
+log = logging.getLogger("notice_intake.delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A callback, where it went, and what came back."""
+
+    callback: Any
+    endpoint: Endpoint | None
+    verdict: Verdict
+
+
+def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
+    """Post a callback once. Never raises for what the receiver or the network does."""
+    if endpoint is None:
+        return Attempted(callback, None, GivenUp("no endpoint"))
+    try:
+        secrets = [mount.secrets.decrypt(one) for one in endpoint.secrets]
+    except SettingsError as error:
+        return Attempted(callback, endpoint, GivenUp(error.detail))
+    headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
+    answer = sender.post(endpoint.url, headers=headers, body=callback.body)
+    verdict = judge(answer, attempts=callback.attempts + 1, now=mount.clock(), fraction=fraction())
+    return Attempted(callback, endpoint, verdict)
+
+
+def record(mount: Mount, results: Sequence[Attempted], *, now: datetime) -> None:
+    """Write down what came of callbacks, all in one transaction."""
+    if not results:
+        return
+    with mount.storage.begin() as tx:
+        arrived = [one for one in results if isinstance(one.verdict, Delivered)]
+        outbox.delivered(tx, [one.callback for one in arrived], now=now)
+        for endpoint in {one.endpoint.id: one.endpoint for one in arrived if one.endpoint is not None}.values():
+            if endpoint.failures or endpoint.not_before:
+                agencies.note_endpoint(tx, endpoint.id, failures=0, not_before=None, last_success_at=now)
+        for one in results:
+            if not isinstance(one.verdict, Delivered):
+                _record_failure(mount, tx, one, now=now)
+
+
+def _record_failure(mount: Mount, tx: Tx, one: Attempted, *, now: datetime) -> None:
+    callback, verdict = one.callback, one.verdict
+    assert not isinstance(verdict, Delivered)
+    attempts = callback.attempts + 1
+    log.info("callback %s to agency %s: %s", callback.id, callback.agency_id, verdict.reason)
+    values: dict[str, Any] = {"attempts": attempts, "last_error": verdict.reason[:1200]}
+    if isinstance(verdict, Again):
+        outbox.finish(tx, callback, state=EffectState.DUE, now=now, due_at=verdict.at, **values)
+    elif isinstance(verdict, Disabled):
+        outbox.finish(tx, callback, state=EffectState.DUE, now=now, **values)
+    else:
+        outbox.finish(tx, callback, state=EffectState.DEAD, now=now, **values)
+        entry = Entry(SYSTEM, "effect.given_up", callback.referral_id, now, {"effect": callback.id, "kind": "callback"})
+        journal.append(tx, [entry])
+        told = {"effect_id": callback.id, "kind": "callback", "reason": verdict.reason}
+        tx.after_commit.append(lambda: signals.send(signals.effect_given_up, mount, **told))
+    if one.endpoint is not None:
+        _note_endpoint(tx, one.endpoint, verdict)
+
+
+def _note_endpoint(tx: Tx, endpoint: Endpoint, verdict: Again | GivenUp | Disabled) -> None:
+    values: dict[str, Any] = {"failures": endpoint.failures + 1}
+    if isinstance(verdict, Disabled):
+        values["state"] = "disabled"
+    elif verdict.not_before is not None:
+        values["not_before"] = verdict.not_before
+    agencies.note_endpoint(tx, endpoint.id, **values)

@@ -1,0 +1,32 @@
+"""What was given up, made due again by a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .. import signals
+from ..core.codes import CaseState, EffectKind
+from ..core.journal import Entry
+from ..errors import Conflict, NotFound
+from ..hooks import Moderator
+from ..store import cases, journal, outbox
+from .claims import actor_of
+from .mount import Mount
+
+
+def replay(mount: Mount, effect_id: str, *, moderator: Moderator, now: datetime) -> None:
+    """Make an effect or callback that was given up due again, under its old id."""
+    with mount.storage.begin() as tx:
+        effect = outbox.find(tx, effect_id)
+        if effect is None:
+            raise NotFound
+        if not outbox.replay(tx, effect_id, now=now):
+            raise Conflict("Only what was given up can be replayed.")
+        if effect.kind in (EffectKind.ENFORCE, EffectKind.REVERT):
+            case = cases.find(tx, effect.case_id, lock=True)
+            if case is not None and case.state is CaseState.FAILED:
+                cases.note(tx, case.id, state=CaseState.DECIDED)
+        where = effect.case_id or effect.referral_id
+        facts = {"effect": effect_id, "kind": effect.kind}
+        journal.append(tx, [Entry(actor_of(moderator), "effect.replayed", where, now, facts)])
+        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))

@@ -1,0 +1,342 @@
+"""A batch of referrals on its way into the tables: which case each item joins, and the rows that follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ..core.cases import Case, Joined, join
+from ..core.clocks import Due
+from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
+from ..core.instruments import Instrument
+from ..core.journal import Actor, Entry
+from ..core.referrals import Item, Referral
+from ..core.targets import Content
+from ..ids import new_id
+from ..store import cases, decisions, journal, outbox, referrals
+from ..store.agencies import Agency
+from ..store.storage import Tx
+from .callbacks import Change, path_of, received_body, tell
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A referral that was checked, not stored."""
+
+    referral: Referral
+    instrument: Instrument
+    body: bytes
+    fingerprint: bytes
+    channel: str
+    idempotency_key: str | None
+    original: bytes | None = None
+    #: What the platform said about each item; None for what it does not know.
+    contents: Sequence[Content | None] = ()
+    #: False where the platform could not be asked.
+    resolved: bool = True
+    referral_id: str = field(default_factory=lambda: new_id("ref"))
+
+    def key_of(self, index: int) -> str:
+        """The key of the case that an item belongs to."""
+        content = self.contents[index]
+        return "content:" + content.key if content is not None else self.referral.items[index].target.key
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A case as it stands while the batch is read: there before, or opened by it."""
+
+    case: Case
+    row: dict[str, Any] | None
+    #: The case as it was found, for the check that nobody else changed it.
+    found: Case | None
+    joined: Joined | None = None
+    referrals: int = 0
+
+
+class Batch:
+    """Collects rows; ``store`` writes them all with one statement a table."""
+
+    def __init__(self, tx: Tx, *, agency: Agency, now: datetime) -> None:
+        self._tx, self._agency, self._now = tx, agency, now
+        self._standing: dict[str, _Standing] = {}
+        self._waiting: list[Prepared] = []
+        self._referrals: list[dict[str, Any]] = []
+        self._items: list[dict[str, Any]] = []
+        self._entries: list[Entry] = []
+        self._outbox: list[dict[str, Any]] = []
+        self._answered: list[Change] = []
+
+    def load(self, batch: Sequence[Prepared]) -> None:
+        """Read the cases that exist for the contents of a batch, in one query."""
+        keys = {one.key_of(index) for one in batch for index in range(len(one.referral.items))}
+        if not keys:
+            return
+        for key, case in cases.by_keys(self._tx, sorted(keys)).items():
+            self._standing[key] = _Standing(case, None, case)
+
+    def add(self, prepared: Prepared) -> tuple[str, str]:
+        """Take a referral in; return its id and receipt."""
+        referral, instrument, now = prepared.referral, prepared.instrument, self._now
+        due = instrument.clock.due(now)
+        priority = 0 if referral.threat_to_life else instrument.priority
+        lines = []
+        touched: dict[str, None] = {}
+        for index, item in enumerate(referral.items):
+            standing, status = self._place(prepared, index, due=due, priority=priority)
+            if standing.case.id not in touched:
+                standing.referrals += 1
+                touched[standing.case.id] = None
+            lines.append(self._item(prepared, index, standing=standing, status=status))
+        entry = self._entry(prepared, list(touched))
+        receipt = self._receipt(prepared, due=due, lines=lines, leaf=journal.leaf_of(entry))
+        self._entries.append(entry)
+        self._referrals.append(self._referral(prepared, due=due, receipt=receipt))
+        self._outbox.append(self._received(prepared, due=due))
+        return prepared.referral_id, receipt
+
+    def store_single(self) -> bool:
+        """Store the one referral; False, and nothing else to be stored, where its reference or key is taken."""
+        return referrals.insert_one(self._tx, self._referrals.pop())
+
+    def store(self) -> bool:
+        """Write everything that was collected; False where a case was changed by somebody else meanwhile."""
+        tx, now = self._tx, self._now
+        if self._referrals:
+            referrals.insert_many(tx, self._referrals)
+        cases.insert_cases(tx, [one.row for one in self._standing.values() if one.row is not None])
+        for one in self._standing.values():
+            if one.found is not None and one.referrals and not self._save(one):
+                return False
+        cases.insert_items(tx, self._items)
+        journal.append(tx, self._entries)
+        outbox.enqueue(tx, self._outbox)
+        tell(tx, self._answered, now=now)
+        return True
+
+    def _place(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> tuple[_Standing, ItemStatus]:
+        """Find or open the case of an item, and say with what status the item begins."""
+        key = prepared.key_of(index)
+        standing = self._standing.get(key)
+        if standing is None:
+            self._standing[key] = standing = self._open(prepared, index, due=due, priority=priority)
+            return standing, ItemStatus.RECEIVED
+        category = prepared.referral.category
+        joined = join(standing.case, instrument=prepared.instrument, due=due, priority=priority, category=category)
+        flags = (*standing.case.flags, *joined.flags, *_flags(prepared, index))
+        standing.case = replace(
+            standing.case,
+            state=joined.state,
+            due=joined.due,
+            priority=joined.priority,
+            instrument=joined.instrument,
+            category=category if "reopened" in joined.flags else standing.case.category,
+            flags=tuple(dict.fromkeys(flags)),
+        )
+        standing.joined = joined
+        if standing.row is not None:
+            standing.row.update(_clock_columns(standing.case))
+        return standing, joined.status
+
+    def _open(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> _Standing:
+        item, content = prepared.referral.items[index], prepared.contents[index]
+        row = _case_row(prepared, item, content, now=self._now)
+        case = Case(
+            id=row["id"],
+            key=row["key"],
+            version=1,
+            state=CaseState.OPEN,
+            due=due,
+            priority=priority,
+            instrument=prepared.instrument.code,
+            category=prepared.referral.category,
+            flags=_flags(prepared, index),
+        )
+        row.update(_clock_columns(case))
+        if not prepared.resolved:
+            self._outbox.append(self._resolve_later(row))
+        return _Standing(case, row, None)
+
+    def _save(self, standing: _Standing) -> bool:
+        found, joined = standing.found, standing.joined
+        assert found is not None and joined is not None
+        values: dict[str, Any] = {"flags": list(standing.case.flags)}
+        if standing.case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
+            values |= {**cases.UNCLAIMED, "category": standing.case.category, **self._set_aside(found)}
+            self._entries.append(self._case_entry("case.reopened", found.id))
+        elif standing.case.due != found.due:
+            self._entries.append(self._case_entry("case.clock_tightened", found.id))
+        elif found.state is CaseState.DECIDED and "order_after_decision" in joined.flags and found.decision_id:
+            outbox.hasten(self._tx, found.decision_id, now=self._now)
+        settled = replace(joined, state=standing.case.state, due=standing.case.due, priority=standing.case.priority)
+        return cases.save_join(
+            self._tx, found, settled, referrals=standing.referrals, values=values, now=self._now
+        )
+
+    def _set_aside(self, found: Case) -> dict[str, Any]:
+        """Undo a decision that nobody was told of yet; one that was told stays until it is superseded."""
+        if found.announced or found.decision_id is None:
+            return {}
+        if not outbox.cancel(self._tx, found.decision_id, now=self._now):
+            return {}
+        decisions.stamp(self._tx, found.decision_id, undone_at=self._now)
+        return {"decision_id": None, "outcome": None}
+
+    def _item(self, prepared: Prepared, index: int, *, standing: _Standing, status: ItemStatus) -> dict[str, Any]:
+        item, referral, now = prepared.referral.items[index], prepared.referral, self._now
+        outcome = standing.joined.answered if standing.joined is not None else None
+        if standing.row is not None:
+            standing.row["referrals"] = standing.referrals
+        row = {
+            "id": new_id("itm"),
+            "referral_id": prepared.referral_id,
+            "case_id": standing.case.id,
+            "agency_id": self._agency.id,
+            "position": index,
+            "reference": item.reference,
+            "instrument": referral.instrument,
+            "operation": referral.operation,
+            "status": status,
+            "outcome": outcome,
+            "withheld": referral.withheld,
+            "received_at": now,
+            "updated_at": now,
+        }
+        self._items.append(row)
+        if status is not ItemStatus.RECEIVED:
+            statuses = dict.fromkeys((ItemStatus.DECIDED, status))
+            self._answered += [
+                Change(row["id"], prepared.referral_id, item.reference, standing.case.id, one, outcome)
+                for one in statuses
+            ]
+        return row
+
+    def _referral(self, prepared: Prepared, *, due: Due, receipt: str) -> dict[str, Any]:
+        referral, now = prepared.referral, self._now
+        return {
+            "id": prepared.referral_id,
+            "agency_id": self._agency.id,
+            "instrument": referral.instrument,
+            "agency_reference": referral.agency_reference,
+            "channel": prepared.channel,
+            "idempotency_key": prepared.idempotency_key,
+            "fingerprint": prepared.fingerprint,
+            "language": referral.language,
+            "operation": referral.operation,
+            "category": referral.category,
+            "threat_to_life": referral.threat_to_life,
+            "withheld": referral.withheld,
+            "issued_at": referral.issued_at,
+            "received_at": now,
+            "due_at": due.at,
+            "due_kind": due.kind,
+            "due_rule": due.rule,
+            "sequence": 1,
+            "updated_at": now,
+            "body": prepared.body,
+            "original": prepared.original,
+            "receipt": receipt,
+        }
+
+    def _receipt(self, prepared: Prepared, *, due: Due, lines: Sequence[dict[str, Any]], leaf: str) -> str:
+        document = {
+            "id": prepared.referral_id,
+            "agency_reference": prepared.referral.agency_reference,
+            "instrument": prepared.instrument.code,
+            "received_at": self._now.isoformat(timespec="milliseconds"),
+            "due_at": due.at.isoformat(timespec="milliseconds"),
+            "due_kind": due.kind,
+            "due_rule": due.rule,
+            "binding": prepared.instrument.binding,
+            "status_path": path_of(prepared.referral_id),
+            "items": [
+                {"id": row["id"], "reference": row["reference"], "status": row["status"], "outcome": row["outcome"]}
+                for row in lines
+            ],
+            "journal": {"leaf": leaf},
+        }
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+    def _received(self, prepared: Prepared, *, due: Due) -> dict[str, Any]:
+        return outbox.row(
+            EffectKind.CALLBACK,
+            id=new_id("msg"),
+            lane=prepared.referral_id,
+            position=1,
+            due_at=self._now,
+            state=EffectState.DUE if self._agency.listening else EffectState.FEED,
+            agency_id=self._agency.id,
+            referral_id=prepared.referral_id,
+            type="referral.received",
+            body=received_body(prepared.referral, prepared.referral_id, now=self._now, due_at=due.at),
+        )
+
+    def _resolve_later(self, row: dict[str, Any]) -> dict[str, Any]:
+        row["sequence"] = 1
+        return outbox.row(
+            EffectKind.RESOLVE, id=new_id("eff"), lane=row["id"], position=1, due_at=self._now, case_id=row["id"]
+        )
+
+    def _entry(self, prepared: Prepared, case_ids: list[str]) -> Entry:
+        facts = {
+            "instrument": prepared.instrument.code,
+            "channel": prepared.channel,
+            "body_sha256": prepared.fingerprint.hex(),
+            "items": str(len(prepared.referral.items)),
+            "cases": ",".join(case_ids),
+        }
+        actor = Actor("agency", self._agency.id, self._agency.name)
+        return Entry(actor, "referral.received", prepared.referral_id, self._now, facts)
+
+    def _case_entry(self, action: str, case_id: str) -> Entry:
+        return Entry(Actor("agency", self._agency.id, self._agency.name), action, case_id, self._now)
+
+
+def _clock_columns(case: Case) -> dict[str, Any]:
+    return {
+        "priority": case.priority,
+        "due_at": case.due.at,
+        "due_kind": case.due.kind,
+        "due_rule": case.due.rule,
+        "instrument": case.instrument,
+        "flags": list(case.flags),
+    }
+
+
+def _case_row(prepared: Prepared, item: Item, content: Content | None, *, now: datetime) -> dict[str, Any]:
+    target = item.target
+    return {
+        "id": new_id("cas"),
+        "key": "content:" + content.key if content is not None else target.key,
+        "state": CaseState.OPEN,
+        "version": 1,
+        "sequence": 0,
+        "category": prepared.referral.category,
+        "kind": content.kind if content is not None else item.content.get("kind") or target.kind,
+        "language": (content.language if content is not None else None) or item.language,
+        "locator": target.url or target.handle or target.id or f"{target.hashes[0].algorithm}:{target.hashes[0].value}",
+        "target": cases.target_to_json(target),
+        "content": cases.content_to_json(content) if content is not None else None,
+        "referrals": 0,
+        "opened_at": now,
+        "updated_at": now,
+        "announced": False,
+    }
+
+
+def _flags(prepared: Prepared, index: int) -> tuple[str, ...]:
+    item, referral = prepared.referral.items[index], prepared.referral
+    known = prepared.contents[index]
+    marks = (
+        ("threat_to_life", referral.threat_to_life),
+        ("withheld", referral.withheld),
+        ("graphic", bool(item.content.get("graphic"))),
+        ("unresolved", not prepared.resolved),
+        ("unknown", prepared.resolved and known is None),
+        ("gone", known is not None and not known.live),
+        ("imported", prepared.channel == "import"),
+    )
+    return tuple(name for name, holds in marks if holds)

@@ -1,0 +1,194 @@
+"""Taking referrals in: from a document that an agency sent to rows that nothing loses.
+
+One path serves the single call, the bulk stream and imports: a batch of prepared referrals, one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from .. import signals
+from ..core.instruments import Instrument
+from ..core.referrals import build
+from ..errors import (
+    DocumentRefused,
+    FieldError,
+    InstrumentNotAllowed,
+    KeyReused,
+    NoticeIntakeError,
+    ReferenceTaken,
+    TemporarilyUnavailable,
+)
+from ..store import referrals as store
+from ..store.agencies import Agency
+from ..store.storage import Raced, Tx
+from .intake import Batch, Prepared
+from .mount import Mount
+
+log = logging.getLogger("notice_intake.flows")
+#: How often a batch is tried again after it met another transaction.
+_TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an agency sent: the document, and the very bytes that it stood in."""
+
+    document: Any
+    body: bytes
+    channel: str
+    idempotency_key: str | None = None
+    #: False for what an operator imports: others' formats cannot say all that the contract asks for.
+    checked: bool = True
+    #: The file that an import was made from.
+    original: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer: a new referral, or the same one again."""
+
+    referral_id: str
+    #: The receipt as stored: JSON text.
+    receipt: str
+    replayed: bool = False
+
+
+def receive(
+    mount: Mount, submission: Submission, *, agency: Agency, now: datetime, session: Session | None = None
+) -> Received:
+    """Store a referral and return its receipt; the same receipt again for the same key and body.
+
+    With ``session`` it joins the host's transaction: flushes, never commits. Raises ``DocumentRefused``,
+    ``InstrumentNotAllowed``, ``ReferenceTaken``, ``KeyReused``; nothing is stored then.
+    """
+    prepared = prepare(mount, submission, agency=agency, now=now)
+    resolve(mount, [prepared])
+    (result,) = store_batch(mount, [prepared], agency=agency, now=now, session=session)
+    if isinstance(result, NoticeIntakeError):
+        raise result
+    return result
+
+
+def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: datetime) -> Prepared:
+    """Check a document against its contract and the agency's instruments; nothing is stored yet."""
+    document = submission.document
+    instrument = _instrument(mount, document, agency)
+    if submission.checked:
+        mount.rulebook.contracts[instrument.code].check(document)
+    return Prepared(
+        referral=build(document, now=now),
+        instrument=instrument,
+        body=submission.body,
+        fingerprint=hashlib.sha256(submission.original or submission.body).digest(),
+        original=submission.original,
+        channel=submission.channel,
+        idempotency_key=submission.idempotency_key,
+    )
+
+
+def resolve(mount: Mount, batch: Sequence[Prepared]) -> None:
+    """Ask the platform, in one call, which content all items of a batch name."""
+    targets = [item.target for prepared in batch for item in prepared.referral.items]
+    contents = mount.resolve(targets) if targets else []
+    answers = iter(contents if contents is not None else [])
+    for prepared in batch:
+        prepared.resolved = contents is not None
+        prepared.contents = [next(answers) if prepared.resolved else None for _ in prepared.referral.items]
+
+
+def store_batch(
+    mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
+) -> list[Received | NoticeIntakeError]:
+    """Store a batch in one transaction; for each referral its receipt, or why it was not stored."""
+    for attempt in range(_TRIES):
+        try:
+            with mount.storage.begin(session) as tx:
+                if session is None:
+                    return _store(mount, tx, batch, agency=agency, now=now)
+                with tx.savepoint():
+                    return _store(mount, tx, batch, agency=agency, now=now)
+        except (Raced, TemporarilyUnavailable) as met:
+            # Another transaction opened the same case or stored the same reference: look again at what is there now.
+            if attempt == _TRIES - 1:
+                log.warning("a batch of %d referrals was not stored: %s", len(batch), type(met).__name__)
+                raise TemporarilyUnavailable from met
+    raise AssertionError("unreachable")
+
+
+def _store(
+    mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
+) -> list[Received | NoticeIntakeError]:
+    results: dict[int, Received | NoticeIntakeError] = {}
+    if len(batch) > 1:
+        results = _taken(tx, batch, agency)
+    fresh = [(index, one) for index, one in enumerate(batch) if index not in results]
+    writing = Batch(tx, agency=agency, now=now)
+    writing.load([one for _, one in fresh])
+    for index, prepared in fresh:
+        results[index] = Received(*writing.add(prepared))
+    if len(batch) == 1 and not writing.store_single():
+        return [_replay(tx, batch[0], agency)]
+    if not writing.store():
+        raise Raced
+    for _, prepared in fresh:
+        facts = {"agency_id": agency.id, "instrument": prepared.instrument.code, "referral_id": prepared.referral_id}
+        tx.after_commit.append(lambda facts=facts: signals.send(signals.referral_received, mount, **facts))
+    return [results[index] for index in range(len(batch))]
+
+
+def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
+    if not isinstance(document, Mapping):
+        raise DocumentRefused([FieldError("", "not_an_object", "Send one JSON object.")])
+    code = document.get("instrument")
+    instrument = mount.instruments.get(code) if isinstance(code, str) else None
+    if instrument is None:
+        known = ", ".join(sorted(mount.instruments))
+        word = "required" if "instrument" not in document else "unknown_instrument"
+        raise DocumentRefused([FieldError("/instrument", word, f"Choose one of: {known}.")])
+    if instrument.code not in agency.instruments:
+        raise InstrumentNotAllowed(f"These credentials may not use the instrument {instrument.code}. Ask the platform.")
+    return instrument
+
+
+def _taken(tx: Tx, batch: Sequence[Prepared], agency: Agency) -> dict[int, Received | NoticeIntakeError]:
+    """Return the answers to those of a batch that are there already, or stand in it twice."""
+    references = [one.referral.agency_reference for one in batch]
+    found = {row.agency_reference: row for row in store.taken(tx, agency.id, references=references)}
+    results: dict[int, Received | NoticeIntakeError] = {}
+    seen: dict[str, int] = {}
+    for index, (prepared, reference) in enumerate(zip(batch, references, strict=True)):
+        if reference in found:
+            results[index] = _again(found[reference], prepared)
+        elif reference in seen:
+            detail = f"Line {seen[reference] + 1} of this batch has the same agency_reference."
+            results[index] = DocumentRefused([FieldError("/agency_reference", "repeated", detail)])
+        else:
+            seen[reference] = index
+    return results
+
+
+def _again(row: Any, prepared: Prepared) -> Received | NoticeIntakeError:
+    if row.fingerprint == prepared.fingerprint:
+        return Received(row.id, row.receipt, replayed=True)
+    return ReferenceTaken(row.id)
+
+
+def _replay(tx: Tx, prepared: Prepared, agency: Agency) -> Received | NoticeIntakeError:
+    """Answer a single referral whose reference or idempotency key is taken."""
+    key, reference = prepared.idempotency_key, prepared.referral.agency_reference
+    rows = store.taken(tx, agency.id, references=[reference], idempotency_key=key)
+    for row in rows:
+        if key is not None and row.idempotency_key == key:
+            if row.fingerprint != prepared.fingerprint:
+                return KeyReused()
+            return Received(row.id, row.receipt, replayed=True)
+    return ReferenceTaken(rows[0].id)
+

@@ -1,0 +1,127 @@
+"""The worker: lease what is due, perform it in threads, record it, sweep, rest. Any number may run at once.
+
+Killed at any point it loses nothing: what it had leased is leased again when the lease runs out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..core.codes import EffectKind
+from ..delivery.guard import CallbackPolicy
+from ..delivery.sender import Sender
+from ..store import agencies, outbox
+from ..store.agencies import Endpoint
+from . import claims
+from .deliver import Attempted, attempt, record
+from .mount import Mount
+from .perform import perform
+
+log = logging.getLogger("notice_intake.worker")
+#: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
+PER_AGENCY = 4
+SWEEP_EVERY = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run of the worker did."""
+
+    performed: int = 0
+    delivered: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    mount: Mount
+    sender: Sender
+    pool: ThreadPoolExecutor
+    stop: threading.Event
+    tally: Tally = field(default_factory=Tally)
+    flying: dict[Future[Attempted | None], Any] = field(default_factory=dict)
+    swept_at: datetime | None = None
+
+
+def sender_for(mount: Mount) -> Sender:
+    """Make the guarded client that this mount's settings ask for."""
+    return Sender(CallbackPolicy(networks=mount.settings.callback_networks), pool_size=mount.settings.worker_threads)
+
+
+def work(mount: Mount, *, stop: threading.Event, once: bool = False, sender: Sender | None = None) -> Tally:
+    """Work until ``stop`` is set; with ``once``, until nothing is due.
+
+    Ends gracefully: takes nothing new, finishes what is under way, gives the rest back.
+    """
+    with ThreadPoolExecutor(mount.settings.worker_threads, thread_name_prefix="notice-intake") as pool:
+        run = _Run(mount, sender or sender_for(mount), pool, stop)
+        while not stop.is_set():
+            if not _turn(run) and not run.flying:
+                if once:
+                    break
+                stop.wait(mount.settings.worker_idle_seconds)
+        while run.flying:
+            _land(run, timeout=None)
+    return run.tally
+
+
+def _turn(run: _Run) -> bool:
+    """Sweep, land, launch; True where something was launched."""
+    now = run.mount.clock()
+    if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
+        run.swept_at = now
+        claims.expire(run.mount, now=now)
+    room = 2 * run.mount.settings.worker_threads - len(run.flying)
+    launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
+    if run.flying:
+        _land(run, timeout=0.05)
+    return launched > 0
+
+
+def _launch(run: _Run, room: int, *, now: datetime) -> int:
+    mount = run.mount
+    flying = Counter(row.agency_id for row in run.flying.values() if row.agency_id)
+    busy = [agency for agency, count in flying.items() if count >= PER_AGENCY]
+    with mount.storage.begin() as tx:
+        rows = outbox.lease(tx, now=now, limit=room, busy=busy)
+        agency_ids = sorted({row.agency_id for row in rows if row.kind == EffectKind.CALLBACK})
+        endpoints = agencies.endpoints(tx, agency_ids) if agency_ids else {}
+    for row in rows:
+        future = run.pool.submit(_do, run, row, endpoints.get(row.agency_id))
+        run.flying[future] = row
+    return len(rows)
+
+
+def _do(run: _Run, row: Any, endpoint: Endpoint | None) -> Attempted | None:
+    now = run.mount.clock()
+    if row.kind == EffectKind.CALLBACK:
+        return attempt(run.mount, run.sender, row, endpoint=endpoint, now=now)
+    perform(run.mount, row, now=now)
+    return None
+
+
+def _land(run: _Run, *, timeout: float | None) -> None:
+    """Record whatever has come back."""
+    done, _ = wait(run.flying, timeout=timeout, return_when=FIRST_COMPLETED)
+    results = []
+    for future in done:
+        row = run.flying.pop(future)
+        fault = future.exception()
+        if fault is not None:
+            # The lease stays: it runs out and the work is leased again. A fault of ours must not lose it.
+            log.error("effect %s (%s) broke the worker's step", row.id, row.kind, exc_info=fault)
+            run.tally.failed += 1
+            continue
+        result = future.result()
+        if result is None:
+            run.tally.performed += 1
+        else:
+            results.append(result)
+    record(run.mount, results, now=run.mount.clock())
+    run.tally.delivered += len(results)

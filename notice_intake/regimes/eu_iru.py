@@ -1,0 +1,45 @@
+"""Voluntary referral by an Internet Referral Unit: Reg. (EU) 2016/794 Art. 4(1)(m), Reg. (EU) 2021/784 recital 40.
+
+A request to check content against the provider's own terms. It binds nobody and has no deadline in law: the time
+shown is the platform's own target.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..contract.fields import Const
+from ..contract.referrals import ReferralSchema
+from ..core.clocks import ClockKind, ClockRule
+from ..core.codes import GroundKind, Outcome
+from ..core.instruments import Instrument
+from .regime import Regime
+
+
+class IruReferralSchema(ReferralSchema):
+    """A voluntary referral."""
+
+    instrument = Const("eu.iru.referral", required=True)
+
+
+IRU_REFERRAL = Instrument(
+    code="eu.iru.referral",
+    name="IRU referral",
+    source="Reg. (EU) 2016/794 Art. 4(1)(m)",
+    binding=False,
+    clock=ClockRule(ClockKind.HOUSE, timedelta(hours=24), "House target: answer referrals within 24 hours"),
+    outcomes=(
+        Outcome.REMOVED,
+        Outcome.ACCOUNT_SUSPENDED,
+        Outcome.ACCOUNT_TERMINATED,
+        Outcome.VISIBILITY_RESTRICTED,
+        Outcome.ACCESS_DISABLED,
+        Outcome.NO_ACTION,
+        Outcome.ALREADY_GONE,
+        Outcome.NOT_FOUND,
+        Outcome.NOT_POSSIBLE,
+    ),
+    ground=GroundKind.TERMS,
+)
+
+REGIME = Regime(code="eu.iru", name="Voluntary referrals", instruments=((IRU_REFERRAL, IruReferralSchema),))

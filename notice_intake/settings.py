@@ -1,0 +1,117 @@
+"""Everything that can be set, in one frozen value, checked once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from .errors import SettingsError
+
+PREFIX = "NOTICE_INTAKE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one mount. In a Flask app's config each key stands in capitals after ``NOTICE_INTAKE_``."""
+
+    #: Database address. Empty: SQLite in the app's instance folder.
+    storage_url: str = ""
+    #: Prefix of every table, and of the migration version table.
+    table_prefix: str = "ni_"
+    #: PostgreSQL schema of the tables; empty for the connection's own.
+    schema: str = ""
+    #: Keys that sign tokens, forms and cursors, oldest first; the last one signs. At least 32 characters each.
+    #: Empty: a key file beside the embedded SQLite database, made at first start.
+    secret_keys: tuple[str, ...] = ()
+    #: A name for this door, kept with each referral, where one app has several.
+    channel: str = "api"
+    #: How long a voluntary decision can be undone, in seconds. Orders are never delayed.
+    undo_seconds: int = 30
+    #: How long a claim holds a case, in seconds.
+    claim_seconds: int = 1200
+    #: Largest body of a single referral, in bytes.
+    max_body_bytes: int = 1_048_576
+    #: Largest line of a bulk stream, in bytes.
+    max_line_bytes: int = 262_144
+    #: How many lines of a bulk stream are stored in one transaction.
+    bulk_batch: int = 500
+    #: How long an idempotency key is kept, in days.
+    idempotency_days: int = 7
+    #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
+    callback_networks: tuple[str, ...] = ()
+    #: How many callbacks and effects the worker performs at once.
+    worker_threads: int = 8
+    #: How long the worker rests when nothing is due, in seconds.
+    worker_idle_seconds: float = 1.0
+    #: Where the desk's templates begin: the host's layout may stand here.
+    desk_layout: str = "notice_intake/layout.html"
+    #: What the desk calls the platform.
+    platform_name: str = "this platform"
+
+    def __post_init__(self) -> None:
+        for key in self.secret_keys:
+            if len(key) < 32:
+                raise SettingsError(f"{PREFIX}SECRET_KEYS holds a key of {len(key)} characters. Use at least 32.")
+        for name in ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{PREFIX}{name.upper()} must be at least 1.")
+        if self.undo_seconds < 0:
+            raise SettingsError(f"{PREFIX}UNDO_SECONDS must not be negative.")
+        for network in self.callback_networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise SettingsError(f"{PREFIX}CALLBACK_NETWORKS: {error}") from None
+
+    @property
+    def undo(self) -> timedelta:
+        """The undo window."""
+        return timedelta(seconds=self.undo_seconds)
+
+    @property
+    def claim(self) -> timedelta:
+        """How long a claim holds."""
+        return timedelta(seconds=self.claim_seconds)
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any], **options: Any) -> Settings:
+        """Read ``NOTICE_INTAKE_`` keys from a config or environment; ``options`` win.
+
+        Raises ``SettingsError`` for a key that is not known, naming the nearest one.
+        """
+        known = {one.name: one for one in fields(cls)}
+        found = {key.removeprefix(PREFIX).lower(): value for key, value in config.items() if key.startswith(PREFIX)}
+        for name in [*found, *options]:
+            if name not in known:
+                raise SettingsError(_unknown(name, list(known)))
+        values = {name: _convert(name, value) for name, value in {**found, **options}.items()}
+        return cls(**values)
+
+
+_HINTS = typing.get_type_hints(Settings)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"{PREFIX}{name.upper()} is not a setting.{hint}"
+
+
+def _convert(name: str, value: Any) -> Any:
+    """Read text as the setting's type: environments and ``from_prefixed_env`` know only text."""
+    wanted = _HINTS[name]
+    try:
+        if isinstance(wanted, types.GenericAlias):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(str(part).strip() for part in parts if str(part).strip())
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise TypeError
+        return wanted(value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{PREFIX}{name.upper()} must be {wanted.__name__}, not {value!r}.") from None

@@ -1,0 +1,31 @@
+"""What a host can listen to. Sent after the outermost commit; a listener that fails is logged and undoes nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from blinker import NamedSignal, Namespace
+
+log = logging.getLogger("notice_intake.signals")
+_namespace = Namespace()
+
+#: A referral was stored: ``referral_id``, ``agency_id``, ``instrument``, ``due_at``.
+referral_received = _namespace.signal("referral-received")
+#: A moderator decided: ``case_id``, ``decision_id``, ``outcome``.
+decision_recorded = _namespace.signal("decision-recorded")
+#: The platform confirmed: ``case_id``, ``decision_id``, ``outcome``.
+decision_effected = _namespace.signal("decision-effected")
+#: An effect was given up and waits for a person: ``effect_id``, ``kind``, ``reason``.
+effect_given_up = _namespace.signal("effect-given-up")
+#: There is work for the worker: nothing else is said, since the outbox knows it all.
+work_waiting = _namespace.signal("work-waiting")
+
+
+def send(signal: NamedSignal, mount: Any, **facts: Any) -> None:
+    """Tell the listeners, each by itself; ``mount`` is the sender."""
+    for receiver in signal.receivers_for(mount):
+        try:
+            receiver(mount, **facts)
+        except Exception:  # a listener's fault must not reach what was committed
+            log.exception("a listener of %s failed", signal.name)

@@ -1,0 +1,185 @@
+// What the desk does beyond its forms. Every page works without this file; nothing here decides anything.
+"use strict";
+(() => {
+  const desk = document.querySelector(".ni");
+  if (!desk) return;
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const decision = $("#decision");
+
+  // Time, by the server's clock: the one on the desk may be wrong.
+  const shapes = JSON.parse(desk.dataset.shapes);
+  const levels = desk.dataset.levels.split(" ").map((one) => one.split(":"));
+  let ahead = Date.parse(desk.dataset.now) - Date.now();
+  const now = () => Date.now() + ahead;
+  const fill = (shape, values) => shape.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
+  const two = (value) => String(value).padStart(2, "0");
+  function stretch(seconds) {
+    const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
+    if (hours >= 48) return fill(shapes.days, { d: Math.floor(hours / 24), h: hours % 24 });
+    if (hours) return fill(shapes.hours, { h: hours, m: two(minutes % 60) });
+    if (minutes >= 5) return fill(shapes.minutes, { m: minutes });
+    return fill(shapes.seconds, { m: minutes, s: two(seconds % 60) });
+  }
+  const secondsTo = (time) => Math.trunc((Date.parse(time.dateTime) - now()) / 1000);
+  const left = (s) => (s < 0 ? fill(shapes.over, { time: stretch(-s) }) : stretch(s));
+  const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+
+  const title = document.title;
+  let before = Infinity;
+  function tick() {
+    for (const time of $$("[data-left], [data-countdown]")) write(time, left(secondsTo(time)));
+    for (const due of $$("[data-due]")) {
+      const s = secondsTo($("time", due));
+      const [level, , bars] = levels.find(([, most]) => s < most) || ["calm", 0, 0];
+      if (due.dataset.level !== level) for (const one of [due, due.closest(".ni-row, .ni-clock")]) if (one) one.dataset.level = level;
+      $(".ni-bars", due).dataset.bars = bars;
+    }
+    for (const one of $$("[data-until]")) one.hidden = Date.parse(one.dataset.until) <= now();
+    const first = $(".ni-case[data-open] .ni-clock [data-left]") || $(".ni-row [data-left]");
+    document.title = first ? `${first.textContent} · ${title}` : title;
+    if (first && first.closest(".ni-clock")) announce(secondsTo(first));
+  }
+  function announce(s) {
+    const says = $("[data-says]");
+    const passed = [0, 60, 300, 900, 3600].find((mark) => s <= mark && before > mark && before !== Infinity);
+    if (passed === 0) write(says, says.dataset.passed);
+    else if (passed) write(says, says.dataset.near.replace("{time}", stretch(s)));
+    before = s;
+  }
+
+  // Keys: by position on keyboards of other scripts; silent while typing, in dialogs, and where switched off.
+  const help = $("#ni-keys");
+  const press = (key) => { const one = $$(`[data-key="${key}"]`).find((b) => b.offsetParent); if (one) one.click(); };
+  function move(step) {
+    const rows = $$("[data-row]"), row = document.activeElement.closest(".ni-row");
+    const at = row ? rows.findIndex((link) => row.contains(link)) : step > 0 ? -1 : rows.length;
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+    if (next) next.focus();
+  }
+  const actions = {
+    j: () => move(1),
+    k: () => move(-1),
+    o: () => document.activeElement.matches("[data-row]") && document.activeElement.click(),
+    c: () => { const row = document.activeElement.closest(".ni-row"), one = row && $("[data-claim]", row); if (one) one.click(); else press("c"); },
+    d: () => { const text = $("#facts"); if (text) text.focus(); },
+    r: () => location.reload(),
+    "/": () => { const search = $("#ni-f-search"); if (search) { search.closest("details").open = true; search.focus(); } },
+    "?": () => help.showModal(),
+  };
+  for (const key of "nuvh") actions[key] = () => press(key);
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && decision) {
+      event.preventDefault();
+      return decision.requestSubmit($("[data-decide]"));
+    }
+    const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
+    if (event.key === "Escape") { if (typing) typing.blur(); $$(".ni-menu[open]").forEach((menu) => { menu.open = false; }); }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open || desk.dataset.keys === "off") return;
+    const digit = !event.shiftKey && /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
+    const outcome = digit && decision && $$("[name=outcome]", decision)[digit[1] - 1];
+    const key = /^[ -~]$/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+    if (outcome) { outcome.checked = true; outcome.focus(); outcome.dispatchEvent(new Event("input", { bubbles: true })); }
+    else if (!digit && Object.hasOwn(actions, key)) actions[key]();
+    else return;
+    event.preventDefault();
+  });
+  for (const button of $$("[data-help]")) { button.hidden = false; button.addEventListener("click", () => help.showModal()); }
+  document.addEventListener("click", (event) => {
+    for (const menu of $$(".ni-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  // The veil: nothing is fetched before it is asked for, and the form is not sent for it.
+  const content = $("#ni-content");
+  if (content) content.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-veil-to]");
+    if (!button) return;
+    event.preventDefault();
+    const to = (content.dataset.veil = button.dataset.veilTo);
+    for (const medium of $$("[data-src]", content)) {
+      if (medium.pause) medium.pause();
+      if (to !== "veiled" && !medium.getAttribute("src")) medium.src = medium.dataset.src;
+    }
+    const shown = { veiled: ["soft"], soft: ["clear", "veiled"], clear: ["veiled"] }[to];
+    for (const one of $$("[data-veil-to]", content)) one.hidden = !shown.includes(one.dataset.veilTo);
+    const state = $("[data-veil-state]", content);
+    write(state, state.dataset[to]);
+    const next = $("[data-veil-to]:not([hidden])", content);
+    if (next) next.focus();
+  });
+
+  // The form: what was typed survives, counters count, keywords follow the category.
+  if (decision) {
+    const kept = `notice-intake:${decision.dataset.draft}`;
+    const fields = $$("input:not([type=hidden]), textarea, select", decision);
+    const read = () => fields.map((field) => (/radio|checkbox/.test(field.type) ? field.checked : field.value));
+    const fresh = read();
+    const refresh = () => {
+      for (const counter of $$("[data-counter]", decision)) {
+        const field = $(`#${counter.dataset.counter}`), limit = Number(field.dataset.limit), length = [...field.value].length;
+        write(counter, length ? `${length} / ${limit}` : counter.dataset.hint || (counter.dataset.hint = counter.textContent));
+        counter.toggleAttribute("data-over", length > limit);
+      }
+      const category = $("#category").value;
+      for (const group of $$("[data-group]", decision)) {
+        const ticked = $(":checked", group);
+        group.hidden = Boolean(category) && group.dataset.group !== category && group.dataset.group !== "other" && !ticked;
+        if (group.dataset.group === category) group.open = true;
+      }
+    };
+    const restore = (values) => fields.forEach((field, i) => { if (/radio|checkbox/.test(field.type)) field.checked = values[i]; else field.value = values[i]; });
+    const old = JSON.parse(sessionStorage.getItem(kept) || "null");
+    if (old && old.length === fresh.length && String(old) !== String(fresh) && !$("#ni-problem")) { restore(old); $("[data-restored]").hidden = false; }
+    $("[data-forget]").addEventListener("click", () => { sessionStorage.removeItem(kept); restore(fresh); refresh(); $("[data-restored]").hidden = true; $("#facts").focus(); });
+    decision.addEventListener("input", (event) => {
+      const preset = event.target.dataset.preset;
+      if (preset) for (const code of preset.split(" ")) $(`[name=territories][value=${code}]`, decision).checked = event.target.checked;
+      sessionStorage.setItem(kept, JSON.stringify(read()));
+      refresh();
+    });
+    decision.addEventListener("submit", (event) => {
+      if (decision.dataset.sent) event.preventDefault();
+      decision.dataset.sent = "yes";
+      setTimeout(() => { delete decision.dataset.sent; }, 4000);
+    });
+    refresh();
+  }
+  const done = $("[data-notice=decided]");
+  if (done) sessionStorage.removeItem(`notice-intake:${done.dataset.case}`);
+
+  for (const button of $$("[data-copy]")) if (navigator.clipboard) {
+    button.hidden = false;
+    button.addEventListener("click", async () => { await navigator.clipboard.writeText(button.dataset.copy); write($("[data-says]"), button.dataset.done); button.title = button.dataset.done; });
+  }
+
+  // The queue: filters apply at once; the page keeps itself fresh unless somebody points at it or stops it.
+  const filter = $("#ni-filter");
+  if (filter) {
+    filter.addEventListener("change", (event) => { if (event.target.matches("select")) filter.requestSubmit(); });
+    filter.addEventListener("submit", () => { for (const field of filter.elements) if (field.name && !field.value) field.disabled = true; });
+    addEventListener("pageshow", () => { for (const field of filter.elements) field.disabled = false; });
+  }
+  const live = $("[data-live]");
+  async function refreshQueue() {
+    if (document.hidden || !$("[data-live-switch]").checked || $("#ni-queue:hover") || help.open) return;
+    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const row = document.activeElement.closest(".ni-row"), at = row && row.id;
+    for (const selector of ["#ni-queue", "#ni-counts", ".ni-tabs"]) { const fresh = $(selector, page); if (fresh) $(selector).replaceWith(document.adoptNode(fresh)); }
+    ahead = Date.parse($(".ni", page).dataset.now) - Date.now();
+    const again = at && document.getElementById(at);
+    if (again) $("[data-row]", again).focus({ preventScroll: true });
+    const text = $("[data-live-at]");
+    write(text, text.dataset.text.replace("{time}", new Date(now()).toISOString().slice(11, 19)));
+    tick();
+  }
+  if (live) { live.hidden = false; setInterval(refreshQueue, 20000); }
+
+  const problem = $("#ni-problem");
+  if (problem) problem.focus();
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  tick();
+  setInterval(tick, 1000);
+})();

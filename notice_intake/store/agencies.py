@@ -1,0 +1,170 @@
+"""Agencies, their keys and their callback addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, insert, select, update
+
+from ..auth.envelope import Credential
+from .storage import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """An organisation that refers."""
+
+    id: str
+    name: str
+    country: str
+    #: Codes of the instruments that it may use here.
+    instruments: frozenset[str]
+    active: bool
+    #: Whether it has an endpoint for callbacks.
+    listening: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an agency receives callbacks."""
+
+    id: str
+    agency_id: str
+    url: str
+    #: Encrypted, newest first.
+    secrets: tuple[str, ...]
+    state: str
+    failures: int
+    not_before: datetime | None
+
+
+def add(tx: Tx, agency: Agency, *, now: datetime) -> None:
+    """Store a new agency."""
+    values = {
+        "id": agency.id,
+        "name": agency.name,
+        "country": agency.country,
+        "instruments": sorted(agency.instruments),
+        "active": agency.active,
+        "created_at": now,
+    }
+    tx.execute(insert(tx.tables.agency), values)
+
+
+def add_credential(tx: Tx, credential: Credential, *, scheme: str, expires_at: datetime | None, now: datetime) -> None:
+    """Store a key of an agency: only its digest."""
+    values = {
+        "key_id": credential.key_id,
+        "agency_id": credential.agency_id,
+        "scheme": scheme,
+        "digest": credential.digest,
+        "scopes": sorted(credential.scopes),
+        "created_at": now,
+        "expires_at": expires_at,
+    }
+    tx.execute(insert(tx.tables.credential), values)
+
+
+def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
+    """Store an agency's callback address, in place of an earlier one."""
+    table = tx.tables.endpoint
+    values = {
+        "url": endpoint.url,
+        "secrets": list(endpoint.secrets),
+        "state": endpoint.state,
+        "failures": 0,
+        "not_before": None,
+    }
+    changed = tx.execute(update(table).where(table.c.agency_id == endpoint.agency_id).values(values))
+    if not changed.rowcount:
+        values |= {"id": endpoint.id, "agency_id": endpoint.agency_id, "created_at": now}
+        tx.execute(insert(table), values)
+
+
+def credential_and_agency(tx: Tx, key_id: str) -> tuple[Credential, Agency] | None:
+    """Return a key with its agency in one read, or None."""
+    t = tx.tables
+    key, agency = t.credential.c, t.agency.c
+    columns = (key.digest, key.scopes, key.expires_at, key.revoked_at, *_columns(tx))
+    query = (
+        select(*columns)
+        .join_from(t.credential, t.agency, key.agency_id == agency.id)
+        .outerjoin(t.endpoint, t.endpoint.c.agency_id == agency.id)
+        .where(key.key_id == key_id)
+    )
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        return None
+    expires = row.expires_at.timestamp() if row.expires_at else None
+    found = _agency(row)
+    revoked = row.revoked_at is not None or not found.active
+    return Credential(key_id, row.digest, found.id, frozenset(row.scopes), expires, revoked), found
+
+
+def revoke(tx: Tx, key_id: str, *, now: datetime) -> bool:
+    """End a key; it fails on the next request. False where there is no such live key."""
+    key = tx.tables.credential
+    change = update(key).where(key.c.key_id == key_id, key.c.revoked_at.is_(None)).values(revoked_at=now)
+    return bool(tx.execute(change).rowcount)
+
+
+def live_keys(tx: Tx, agency_id: str) -> Sequence[Row[Any]]:
+    """Return the keys of an agency that are not revoked, oldest first."""
+    key = tx.tables.credential
+    query = select(key).where(key.c.agency_id == agency_id, key.c.revoked_at.is_(None)).order_by(key.c.created_at)
+    return tx.execute(query).all()
+
+
+def everyone(tx: Tx) -> list[Agency]:
+    """Return all agencies, by name."""
+    table = tx.tables.agency
+    return [_agency(row) for row in tx.execute(_agencies(tx).order_by(table.c.name, table.c.id))]
+
+
+def find(tx: Tx, agency_id: str) -> Agency | None:
+    """Return an agency, or None."""
+    row = tx.execute(_agencies(tx).where(tx.tables.agency.c.id == agency_id)).one_or_none()
+    return _agency(row) if row else None
+
+
+def endpoints(tx: Tx, agency_ids: Sequence[str]) -> dict[str, Endpoint]:
+    """Return the callback addresses of ``agency_ids``, by agency."""
+    table = tx.tables.endpoint
+    rows = tx.execute(select(table).where(table.c.agency_id.in_(agency_ids)))
+    return {
+        row.agency_id: Endpoint(
+            row.id, row.agency_id, row.url, tuple(row.secrets), row.state, row.failures, row.not_before
+        )
+        for row in rows
+    }
+
+
+def has_endpoint(tx: Tx, agency_ids: Sequence[str]) -> set[str]:
+    """Return which of ``agency_ids`` receive callbacks."""
+    table = tx.tables.endpoint
+    query = select(table.c.agency_id).where(table.c.agency_id.in_(agency_ids), table.c.state != "removed")
+    return set(tx.execute(query).scalars())
+
+
+def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
+    """Record how an endpoint does."""
+    table = tx.tables.endpoint
+    tx.execute(update(table).where(table.c.id == endpoint_id).values(values))
+
+
+def _columns(tx: Tx) -> tuple[Any, ...]:
+    agency, endpoint = tx.tables.agency.c, tx.tables.endpoint.c
+    listening = and_(endpoint.state.is_not(None), endpoint.state != "removed").label("listening")
+    return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening)
+
+
+def _agencies(tx: Tx) -> Select[Any]:
+    t = tx.tables
+    return select(*_columns(tx)).outerjoin_from(t.agency, t.endpoint, t.endpoint.c.agency_id == t.agency.c.id)
+
+
+def _agency(row: Row[Any]) -> Agency:
+    return Agency(row.id, row.name, row.country, frozenset(row.instruments), row.active, bool(row.listening))

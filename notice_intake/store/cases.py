@@ -1,0 +1,238 @@
+"""Cases and their items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, insert, literal_column, or_, select, update
+
+from ..core.cases import Case, Holder, Joined, Member
+from ..core.clocks import ClockKind, Due
+from ..core.codes import CaseState, ItemStatus, Outcome, TargetKind
+from ..core.targets import Content, Hash, Part, Target
+from .storage import Tx
+
+#: Statuses from which an item still waits for a decision.
+UNDECIDED = (ItemStatus.RECEIVED, ItemStatus.IN_REVIEW, ItemStatus.NEEDS_CLARIFICATION)
+
+
+def by_keys(tx: Tx, keys: Sequence[str]) -> dict[str, Case]:
+    """Return the cases that exist under ``keys``."""
+    table = tx.tables.case
+    if len(keys) == 1:
+        rows = tx.execute(select(table).where(table.c.key == keys[0]))
+    else:
+        rows = tx.execute(select(table).where(table.c.key.in_(keys)))
+    return {row.key: to_case(row) for row in rows}
+
+
+def find(tx: Tx, case_id: str, *, lock: bool = False) -> Case | None:
+    """Return a case, or None. ``lock`` holds its row until the transaction ends."""
+    row = find_row(tx, case_id, lock=lock)
+    return to_case(row) if row is not None else None
+
+
+def find_row(tx: Tx, case_id: str, *, lock: bool = False) -> Row[Any] | None:
+    """Return a case's whole row, or None."""
+    table = tx.tables.case
+    query: Select[Any] = select(table).where(table.c.id == case_id)
+    return tx.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def insert_cases(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store new cases. Raises the driver's IntegrityError where one of the keys was taken meanwhile."""
+    if rows:
+        tx.execute(insert(tx.tables.case), rows if len(rows) > 1 else rows[0])
+
+
+def insert_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store new items."""
+    if rows:
+        tx.execute(insert(tx.tables.item), rows if len(rows) > 1 else rows[0])
+
+
+def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Mapping[str, Any], now: datetime) -> bool:
+    """Store what further items changed on a case; False where somebody else changed it first."""
+    table = tx.tables.case
+    changed: dict[str, Any] = {
+        "state": joined.state,
+        "priority": joined.priority,
+        "due_at": joined.due.at,
+        "due_kind": joined.due.kind,
+        "due_rule": joined.due.rule,
+        "instrument": joined.instrument,
+        "referrals": table.c.referrals + referrals,
+        "flags": list(dict.fromkeys((*case.flags, *joined.flags))),
+        "version": case.version + 1,
+        "updated_at": now,
+        **values,
+    }
+    statement = update(table).where(table.c.id == case.id, table.c.version == case.version).values(changed)
+    return bool(tx.execute(statement).rowcount)
+
+
+def change(tx: Tx, case_id: str, *, version: int, values: Mapping[str, Any]) -> bool:
+    """Change a case that still stands at ``version``, and move it one on; False where it does not."""
+    table = tx.tables.case
+    statement = update(table).where(table.c.id == case_id, table.c.version == version)
+    return bool(tx.execute(statement.values({**values, "version": version + 1})).rowcount)
+
+
+def note(tx: Tx, case_id: str, **values: Any) -> None:
+    """Change what no rule depends on."""
+    table = tx.tables.case
+    tx.execute(update(table).where(table.c.id == case_id).values(values))
+
+
+def take_positions(tx: Tx, case_id: str, count: int) -> int:
+    """Reserve ``count`` positions in the case's lane of effects; return the first."""
+    table = tx.tables.case
+    statement = update(table).where(table.c.id == case_id).values(sequence=table.c.sequence + count)
+    last: int = tx.execute(statement.returning(table.c.sequence)).scalar_one()
+    return last - count + 1
+
+
+def members(tx: Tx, case_id: str) -> list[Member]:
+    """Return the items of a case, as far as the rules need them."""
+    return [to_member(row) for row in member_rows(tx, case_id)]
+
+
+def member_rows(tx: Tx, case_id: str) -> Sequence[Row[Any]]:
+    """Return the items of a case, oldest first."""
+    item = tx.tables.item
+    return tx.execute(select(item).where(item.c.case_id == case_id).order_by(item.c.received_at, item.c.id)).all()
+
+
+def set_items(tx: Tx, item_ids: Sequence[str], *, status: ItemStatus, outcome: Outcome | None, now: datetime) -> None:
+    """Move items on."""
+    item = tx.tables.item
+    values: dict[str, Any] = {"status": status, "updated_at": now}
+    if outcome is not None:
+        values["outcome"] = outcome
+    tx.execute(update(item).where(item.c.id.in_(item_ids)).values(values))
+
+
+def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
+    """Move the items of ``case`` to ``known``, which takes the stricter clock, and close ``case`` without an outcome."""
+    table, item = tx.tables.case, tx.tables.item
+    moved = tx.execute(update(item).where(item.c.case_id == case.id).values(case_id=known.id)).rowcount
+    values: dict[str, Any] = {"referrals": table.c.referrals + moved, "updated_at": now}
+    if (case.priority, case.due.at) < (known.priority, known.due.at):
+        values |= {"priority": case.priority, "due_at": case.due.at, "due_kind": case.due.kind}
+        values |= {"due_rule": case.due.rule, "instrument": case.instrument}
+    change(tx, known.id, version=known.version, values=values)
+    change(tx, case.id, version=case.version, values={"state": CaseState.CLOSED, "updated_at": now})
+
+
+def claim(tx: Tx, case_id: str, *, holder: Holder, now: datetime, seize: bool = False) -> bool:
+    """Claim an open case, or prolong one's own claim; False where another holds it (unless ``seize``)."""
+    table = tx.tables.case
+    free = or_(table.c.claimed_by.is_(None), table.c.claimed_until <= now, table.c.claimed_by == holder.moderator_id)
+    statement = update(table).where(table.c.id == case_id)
+    return bool(tx.execute((statement if seize else statement.where(free)).values(_held(holder))).rowcount)
+
+
+def claim_next(tx: Tx, conditions: Sequence[Any], *, holder: Holder, now: datetime) -> str | None:
+    """Claim the most urgent open case that nobody holds; return its id, or None where there is none."""
+    table = tx.tables.case
+    free = or_(table.c.claimed_by.is_(None), table.c.claimed_until <= now)
+    first = (
+        select(table.c.id)
+        .where(table.c.state == OPEN, free, *conditions)
+        .order_by(table.c.priority, table.c.due_at, table.c.id)
+        .limit(1)
+    )
+    if tx.dialect == "postgresql":
+        first = first.with_for_update(skip_locked=True)
+    statement = update(table).where(table.c.id == first.scalar_subquery()).values(_held(holder)).returning(table.c.id)
+    return tx.execute(statement).scalar_one_or_none()
+
+
+def release(tx: Tx, case_id: str, *, moderator_id: str) -> bool:
+    """Give one's own claim back; False where it was not held."""
+    table = tx.tables.case
+    mine = and_(table.c.id == case_id, table.c.claimed_by == moderator_id)
+    return bool(tx.execute(update(table).where(mine).values(UNCLAIMED)).rowcount)
+
+
+def expire_claims(tx: Tx, *, now: datetime) -> list[tuple[str, str]]:
+    """Free every case whose claim ran out; return (case, moderator) for the journal."""
+    table = tx.tables.case
+    over = and_(table.c.claimed_by.is_not(None), table.c.claimed_until <= now)
+    rows = tx.execute(select(table.c.id, table.c.claimed_by).where(over).limit(500)).all()
+    if rows:
+        ids = [row.id for row in rows]
+        tx.execute(update(table).where(table.c.id.in_(ids), over).values(UNCLAIMED))
+    return [(row.id, row.claimed_by) for row in rows]
+
+
+#: SQLite uses the partial index of the queue only where it sees the value itself.
+OPEN: Any = literal_column("'open'")
+UNCLAIMED: Mapping[str, None] = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
+
+
+
+def _held(holder: Holder) -> dict[str, Any]:
+    return {"claimed_by": holder.moderator_id, "claimed_name": holder.name, "claimed_until": holder.until}
+
+
+def to_case(row: Row[Any]) -> Case:
+    """Read a row as the value that the rules take."""
+    holder = Holder(row.claimed_by, row.claimed_name, row.claimed_until) if row.claimed_by else None
+    return Case(
+        id=row.id,
+        key=row.key,
+        version=row.version,
+        state=CaseState(row.state),
+        due=Due(row.due_at, ClockKind(row.due_kind), row.due_rule),
+        priority=row.priority,
+        instrument=row.instrument,
+        category=row.category,
+        holder=holder,
+        decision_id=row.decision_id,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        announced=row.announced,
+        flags=tuple(row.flags),
+    )
+
+
+def to_member(row: Row[Any]) -> Member:
+    """Read a row as the value that the rules take."""
+    return Member(row.id, row.referral_id, row.agency_id, row.instrument, ItemStatus(row.status), row.withheld)
+
+
+def target_to_json(target: Target) -> dict[str, Any]:
+    """Return a target as stored."""
+    stored = {name: value for name, value in asdict(target).items() if value}
+    return stored | {"kind": str(target.kind)}
+
+
+def target_from_json(stored: Mapping[str, Any]) -> Target:
+    """Read a stored target."""
+    hashes = tuple(Hash(**one) for one in stored.get("hashes", ()))
+    return Target(**{**stored, "kind": TargetKind(stored["kind"]), "hashes": hashes})
+
+
+def content_to_json(content: Content) -> dict[str, Any]:
+    """Return what the platform said about content, as stored."""
+    stored = asdict(content)
+    stored["published_at"] = content.published_at.isoformat() if content.published_at else None
+    stored["facts"] = dict(content.facts)
+    return stored
+
+
+def content_from_json(stored: Mapping[str, Any] | None) -> Content | None:
+    """Read what the platform said about content."""
+    if stored is None:
+        return None
+    published = stored["published_at"]
+    return Content(
+        **{
+            **stored,
+            "parts": tuple(Part(**part) for part in stored["parts"]),
+            "published_at": datetime.fromisoformat(published) if published else None,
+        }
+    )

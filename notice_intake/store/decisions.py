@@ -1,0 +1,79 @@
+"""Decisions: appended, never changed, but for the times at which they took effect or were undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from ..core.actions import Evidence
+from ..core.decisions import Decision
+from ..hooks import Moderator
+from ..ids import new_id
+from .storage import Tx
+
+
+def append(tx: Tx, decision_id: str, case_id: str, decision: Decision, *, moderator: Moderator, supersedes: str | None) -> None:
+    """Record a decision."""
+    values = {
+        "id": decision_id,
+        "case_id": case_id,
+        "supersedes": supersedes,
+        "outcome": decision.outcome,
+        "territories": list(decision.territories),
+        "ground_kind": decision.ground_kind,
+        "ground_reference": decision.ground_reference,
+        "facts": decision.facts,
+        "explanation": decision.explanation,
+        "category": decision.category,
+        "keywords": list(decision.keywords),
+        "impossibility": decision.impossibility,
+        "moderator_id": moderator.id,
+        "moderator_name": moderator.name,
+        "decided_at": decision.decided_at,
+        "effective_at": decision.effective_at,
+    }
+    tx.execute(insert(tx.tables.decision), values)
+
+
+def find(tx: Tx, decision_id: str) -> Row[Any] | None:
+    """Return a decision, or None."""
+    table = tx.tables.decision
+    return tx.execute(select(table).where(table.c.id == decision_id)).one_or_none()
+
+
+def of_case(tx: Tx, case_id: str) -> Sequence[Row[Any]]:
+    """Return the decisions of a case, newest first."""
+    table = tx.tables.decision
+    query = select(table).where(table.c.case_id == case_id).order_by(table.c.decided_at.desc(), table.c.id.desc())
+    return tx.execute(query).all()
+
+
+def stamp(tx: Tx, decision_id: str, **values: Any) -> None:
+    """Record when a decision took effect or was undone."""
+    table = tx.tables.decision
+    tx.execute(update(table).where(table.c.id == decision_id).values(values))
+
+
+def keep_evidence(tx: Tx, evidence: Evidence, *, case_id: str, decision_id: str, now: datetime) -> None:
+    """Record where the copy of the content is kept; once for a decision."""
+    if evidence_of(tx, decision_id) is not None:
+        return
+    values = {
+        "id": new_id("evi"),
+        "case_id": case_id,
+        "decision_id": decision_id,
+        "captured_at": now,
+        "location": evidence.location,
+        "sha256": evidence.sha256,
+        "facts": dict(evidence.facts),
+    }
+    tx.execute(insert(tx.tables.evidence), values)
+
+
+def evidence_of(tx: Tx, decision_id: str) -> Row[Any] | None:
+    """Return the evidence that was kept for a decision, or None."""
+    table = tx.tables.evidence
+    return tx.execute(select(table).where(table.c.decision_id == decision_id)).one_or_none()

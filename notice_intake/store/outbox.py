@@ -1,0 +1,210 @@
+"""Work that follows from a change: written in its transaction, claimed by a lease, finished by whoever holds it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, exists, func, insert, or_, select, text, tuple_, update
+
+from ..core.codes import EffectKind, EffectState
+from .storage import Tx
+
+#: How long a piece of work may take before another worker may take it over: longer than the total deadline of a callback.
+LEASE = timedelta(seconds=60)
+#: Literals, so that SQLite sees that the partial indexes apply.
+_DUE = text("outbox.state = 'due'")
+_EARLIER_PENDING = text("earlier.state = 'due'")
+
+
+def enqueue(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store work to be done."""
+    if rows:
+        tx.execute(insert(tx.tables.outbox), rows if len(rows) > 1 else rows[0])
+
+
+def row(kind: EffectKind, *, id: str, lane: str, position: int, due_at: datetime, **values: Any) -> dict[str, Any]:
+    """Return a row for ``enqueue`` with every column filled, so that rows of one batch have one shape."""
+    empty = {name: None for name in ("agency_id", "referral_id", "case_id", "decision_id", "type", "body")}
+    return {
+        **empty,
+        "id": id,
+        "kind": kind,
+        "lane": lane,
+        "position": position,
+        "state": EffectState.DUE,
+        "due_at": due_at,
+        "attempts": 0,
+        "last_error": "",
+        "created_at": due_at,
+        **values,
+    }
+
+
+def lease(tx: Tx, *, now: datetime, limit: int, busy: Sequence[str] = ()) -> Sequence[Row[Any]]:
+    """Claim work that is due: at most one piece of a lane, and only the first that is not done.
+
+    Nothing for agencies in ``busy``, or whose endpoint rests or is disabled: their callbacks wait, none is dropped.
+    A lease that ran out is claimed again; ``lease_token`` keeps the one who was too slow from finishing it.
+    """
+    t = tx.tables.outbox.alias("outbox")
+    earlier = tx.tables.outbox.alias("earlier")
+    free = or_(t.c.lease_until.is_(None), t.c.lease_until <= now)
+    blocked = exists().where(earlier.c.lane == t.c.lane, _EARLIER_PENDING, earlier.c.position < t.c.position)
+    first = select(t.c.id).where(_DUE, t.c.due_at <= now, free, ~blocked, _reachable(tx, t, now=now, busy=busy))
+    first = first.order_by(t.c.due_at, t.c.id).limit(limit)
+    if tx.dialect == "postgresql":
+        first = first.with_for_update(skip_locked=True, of=t)
+    table = tx.tables.outbox
+    chosen = first.cte("chosen") if tx.dialect == "postgresql" else first.subquery()
+    token = secrets.token_hex(16)
+    statement = (
+        update(table)
+        .where(table.c.id.in_(select(chosen.c.id)), table.c.state == "due")
+        .values(lease_until=now + LEASE, lease_token=token)
+        .returning(table)
+    )
+    return sorted(tx.execute(statement).all(), key=lambda one: (one.due_at, one.id))
+
+
+def _reachable(tx: Tx, t: Any, *, now: datetime, busy: Sequence[str]) -> Any:
+    endpoint = tx.tables.endpoint
+    resting = or_(endpoint.c.not_before > now, endpoint.c.state == "disabled")
+    silent = select(endpoint.c.agency_id).where(resting)
+    reachable = t.c.agency_id.not_in(silent)
+    if busy:
+        reachable = and_(reachable, t.c.agency_id.not_in(busy))
+    return or_(t.c.agency_id.is_(None), reachable)
+
+
+def delivered(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime) -> None:
+    """Close callbacks that arrived, those of one lease with one statement."""
+    table = tx.tables.outbox
+    by_token: dict[str, list[str]] = {}
+    for one in rows:
+        by_token.setdefault(one.lease_token, []).append(one.id)
+    done = {"state": EffectState.DONE, "done_at": now, "lease_until": None, "lease_token": None, "last_error": ""}
+    for token, ids in by_token.items():
+        mine = and_(table.c.id.in_(ids), table.c.lease_token == token, table.c.state == "due")
+        tx.execute(update(table).where(mine).values(attempts=table.c.attempts + 1, **done))
+
+
+def finish(tx: Tx, one: Row[Any], *, state: EffectState, now: datetime, **values: Any) -> bool:
+    """Close a piece of work, or put it back for later; False where the lease went to somebody else."""
+    table = tx.tables.outbox
+    mine = and_(table.c.id == one.id, table.c.lease_token == one.lease_token, table.c.state == "due")
+    changed: dict[str, Any] = {"state": state, "lease_until": None, "lease_token": None, **values}
+    if state is EffectState.DONE:
+        changed["done_at"] = now
+    return bool(tx.execute(update(table).where(mine).values(changed)).rowcount)
+
+
+def give_back(tx: Tx, rows: Sequence[Row[Any]]) -> None:
+    """Return leased work untouched, when the worker stops before it came to it."""
+    table = tx.tables.outbox
+    for one in rows:
+        mine = and_(table.c.id == one.id, table.c.lease_token == one.lease_token)
+        tx.execute(update(table).where(mine).values(lease_until=None, lease_token=None))
+
+
+def cancel(tx: Tx, decision_id: str, *, now: datetime) -> bool:
+    """Cancel all work of a decision; False, and nothing cancelled, where some of it is being done or done."""
+    table = tx.tables.outbox
+    of_decision = and_(table.c.decision_id == decision_id, table.c.kind != EffectKind.CALLBACK)
+    waiting = and_(of_decision, table.c.state == "due", or_(table.c.lease_until.is_(None), table.c.lease_until <= now))
+    total = tx.execute(select(func.count()).select_from(table).where(of_decision)).scalar_one()
+    change = update(table).where(waiting).values(state=EffectState.CANCELLED, done_at=now, lease_token=None)
+    with tx.session.begin_nested() as savepoint:
+        if tx.execute(change).rowcount == total:
+            return True
+        savepoint.rollback()
+    return False
+
+
+def hasten(tx: Tx, decision_id: str, *, now: datetime) -> None:
+    """Let the waiting work of a decision begin now."""
+    table = tx.tables.outbox
+    waiting = and_(table.c.decision_id == decision_id, table.c.state == "due", table.c.due_at > now)
+    tx.execute(update(table).where(waiting).values(due_at=now))
+
+
+def find(tx: Tx, effect_id: str) -> Row[Any] | None:
+    """Return a piece of work, or None."""
+    table = tx.tables.outbox
+    return tx.execute(select(table).where(table.c.id == effect_id)).one_or_none()
+
+
+def replay(tx: Tx, effect_id: str, *, now: datetime) -> bool:
+    """Make work that was given up due again, with its id kept; False where it was not given up."""
+    table = tx.tables.outbox
+    dead = and_(table.c.id == effect_id, table.c.state == EffectState.DEAD)
+    change = {"state": EffectState.DUE, "due_at": now, "attempts": 0, "lease_until": None, "lease_token": None}
+    return bool(tx.execute(update(table).where(dead).values(change)).rowcount)
+
+
+def of_case(tx: Tx, case_id: str, *, limit: int = 200) -> Sequence[Row[Any]]:
+    """Return the work that belongs to a case, oldest first."""
+    table = tx.tables.outbox
+    query = select(table).where(table.c.case_id == case_id).order_by(table.c.created_at, table.c.id)
+    return tx.execute(query.limit(limit)).all()
+
+
+def page(
+    tx: Tx, *, state: EffectState, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return work in one state, oldest first."""
+    table = tx.tables.outbox
+    # A literal state, for the partial index on what is dead.
+    query = select(table).where(text(f"state = '{EffectState(state)}'"))
+    if after is not None:
+        query = query.where(tuple_(table.c.created_at, table.c.id) > tuple_(*after))
+    return tx.execute(query.order_by(table.c.created_at, table.c.id).limit(limit)).all()
+
+
+def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return an agency's callbacks after a feed number, numbering those that nobody has read yet.
+
+    The number is given here, to rows that are committed, one reader of an agency at a time: numbering on insert would
+    let a reader step over a row whose transaction was still open.
+    """
+    table = tx.tables.outbox
+    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK)
+    _one_reader(tx, agency_id)
+    fresh = select(table.c.id).where(mine, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
+    ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
+    if ids:
+        last = tx.execute(select(func.coalesce(func.max(table.c.feed_number), 0)).where(mine)).scalar_one()
+        numbers = [{"b_id": one, "b_number": last + step} for step, one in enumerate(ids, 1)]
+        _number(tx, numbers)
+    query = select(table).where(mine, table.c.feed_number > after).order_by(table.c.feed_number).limit(limit)
+    return tx.execute(query).all()
+
+
+def _number(tx: Tx, numbers: Sequence[Mapping[str, Any]]) -> None:
+    table = tx.tables.outbox
+    statement = update(table).where(table.c.id == bindparam("b_id")).values(feed_number=bindparam("b_number"))
+    tx.execute(statement, numbers)
+
+
+def _one_reader(tx: Tx, agency_id: str) -> None:
+    if tx.dialect == "postgresql":
+        agency = tx.tables.agency
+        tx.execute(select(agency.c.id).where(agency.c.id == agency_id).with_for_update())
+
+
+def pending(tx: Tx) -> int:
+    """Return how much work is not finished, stopping at a thousand."""
+    table = tx.tables.outbox
+    first = select(table.c.id).where(text("state = 'due'")).limit(1000).subquery()
+    return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
+
+
+def oldest_due(tx: Tx) -> datetime | None:
+    """Return since when the longest-waiting work is due, or None."""
+    table = tx.tables.outbox
+    query = select(table.c.due_at).where(text("state = 'due'")).order_by(table.c.due_at).limit(1)
+    return tx.execute(query).scalar_one_or_none()
+
+

@@ -1,0 +1,148 @@
+"""The queue, read in the time that one page takes however many cases there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, exists, func, literal_column, or_, select, tuple_
+
+from ..core.codes import CaseState
+from ..core.links import canonical_link
+from ..core.queue import QueueFilter
+from ..errors import LinkRefused
+from .storage import Tx
+
+#: Counting stops here: nobody needs to know more exactly, and an exact count reads every row.
+COUNT_CAP = 1000
+#: Filters offer what stands among this many of the most urgent cases.
+FACET_DEPTH = 2000
+
+
+def state_is(tx: Tx, state: str) -> Any:
+    """The condition on a case's state as a literal: a bound value cannot use the partial index on SQLite."""
+    return tx.tables.case.c.state == literal_column(f"'{CaseState(state)}'")
+
+
+def conditions(tx: Tx, wanted: QueueFilter, *, moderator_id: str, now: datetime) -> list[Any]:
+    """Return what a filter asks for, but for the state."""
+    case = tx.tables.case.c
+    found: list[Any] = []
+    plain = ((case.instrument, wanted.instrument), (case.kind, wanted.kind), (case.language, wanted.language))
+    found += [column == value for column, value in plain if value]
+    if wanted.agency:
+        found.append(_has_item(tx, tx.tables.item.c.agency_id == wanted.agency))
+    if wanted.operation:
+        found.append(_has_item(tx, tx.tables.item.c.operation == wanted.operation))
+    if wanted.claim == "free":
+        found.append(or_(case.claimed_by.is_(None), case.claimed_until <= now))
+    elif wanted.claim == "mine":
+        found += [case.claimed_by == moderator_id, case.claimed_until > now]
+    elif wanted.claim == "held":
+        found += [case.claimed_by.is_not(None), case.claimed_until > now]
+    if wanted.due == "overdue":
+        found.append(case.due_at <= now)
+    elif wanted.due == "hour":
+        found += [case.due_at > now, case.due_at <= now + timedelta(hours=1)]
+    if wanted.search:
+        found.append(case.id.in_(_matches(tx, wanted.search.strip())))
+    return found
+
+
+def page(
+    tx: Tx, wanted: QueueFilter, *, moderator_id: str, now: datetime, after: Sequence[Any] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return cases, the most urgent first; decided and closed ones with the newest first."""
+    table = tx.tables.case
+    query = select(table).where(state_is(tx, wanted.state), *conditions(tx, wanted, moderator_id=moderator_id, now=now))
+    if wanted.state == CaseState.OPEN:
+        order = (table.c.priority, table.c.due_at, table.c.id)
+        if after is not None:
+            query = query.where(tuple_(*order) > tuple_(*after))
+        return tx.execute(query.order_by(*order).limit(limit)).all()
+    newest = (table.c.updated_at, table.c.id)
+    if after is not None:
+        query = query.where(tuple_(*newest) < tuple_(*after))
+    return tx.execute(query.order_by(table.c.updated_at.desc(), table.c.id.desc()).limit(limit)).all()
+
+
+def agencies_of(tx: Tx, case_ids: Sequence[str]) -> dict[str, list[tuple[str, str | None]]]:
+    """Return the names of the agencies that referred each case, with the operation; oldest first."""
+    item, agency = tx.tables.item, tx.tables.agency
+    query = (
+        select(item.c.case_id, agency.c.name, item.c.operation)
+        .join_from(item, agency, item.c.agency_id == agency.c.id)
+        .where(item.c.case_id.in_(case_ids))
+        .order_by(item.c.received_at, item.c.id)
+    )
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.case_id, []).append((row.name, row.operation))
+    return found
+
+
+def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, int]:
+    """Count what the queue's tabs show, each up to ``COUNT_CAP``."""
+    table = tx.tables.case
+    case = table.c
+    is_open = state_is(tx, CaseState.OPEN)
+    wanted: dict[str, Select[Any]] = {
+        "open": select(case.id).where(is_open),
+        # Two priorities, two ranges of one index: a range on the time alone would read the whole queue.
+        "overdue": select(case.id).where(is_open, case.priority.in_((0, 1)), case.due_at <= now),
+        "due_within_hour": select(case.id).where(
+            is_open, case.priority.in_((0, 1)), case.due_at > now, case.due_at <= now + timedelta(hours=1)
+        ),
+        "orders": select(case.id).where(is_open, case.priority == 0),
+        "mine": select(case.id).where(case.claimed_by == moderator_id, case.claimed_until > now),
+        "decided": select(case.id).where(state_is(tx, CaseState.DECIDED)),
+        "failed": select(case.id).where(state_is(tx, CaseState.FAILED)),
+    }
+    columns = []
+    for name, query in wanted.items():
+        capped = query.limit(COUNT_CAP).subquery()
+        columns.append(select(func.count()).select_from(capped).scalar_subquery().label(name))
+    row = tx.execute(select(*columns)).one()
+    return {name: int(getattr(row, name)) for name in wanted}
+
+
+def facet_values(tx: Tx) -> dict[str, list[str]]:
+    """Return which kinds, languages, instruments and operations stand among the most urgent open cases."""
+    table, item = tx.tables.case, tx.tables.item
+    urgent = (
+        select(table.c.id, table.c.kind, table.c.language, table.c.instrument)
+        .where(state_is(tx, CaseState.OPEN))
+        .order_by(table.c.priority, table.c.due_at, table.c.id)
+        .limit(FACET_DEPTH)
+    ).subquery()
+    found: dict[str, list[str]] = {}
+    for name in ("kind", "language", "instrument"):
+        values = tx.execute(select(urgent.c[name]).distinct()).scalars()
+        found[name] = sorted(value for value in values if value)
+    operations = select(item.c.operation).join_from(urgent, item, item.c.case_id == urgent.c.id).distinct()
+    found["operation"] = sorted(value for value in tx.execute(operations).scalars() if value)
+    return found
+
+
+def _has_item(tx: Tx, condition: Any) -> Any:
+    item = tx.tables.item
+    return exists().where(item.c.case_id == tx.tables.case.c.id, condition)
+
+
+def _matches(tx: Tx, text: str) -> Any:
+    """The ids of cases that a search names exactly: by id, agency reference, item reference or link."""
+    case, item, referral = tx.tables.case, tx.tables.item, tx.tables.referral
+    by_referral = select(item.c.case_id).join_from(item, referral, item.c.referral_id == referral.c.id)
+    found = [
+        select(case.c.id).where(case.c.id == text),
+        by_referral.where(or_(referral.c.agency_reference == text, referral.c.id == text)),
+        select(item.c.case_id).where(item.c.reference == text),
+        select(case.c.id).where(case.c.locator == text),
+    ]
+    try:
+        found.append(select(case.c.id).where(case.c.key == "link:" + canonical_link(text)))
+    except LinkRefused:
+        pass
+    first, *others = [query.limit(200) for query in found]
+    return first.union(*others) if others else first

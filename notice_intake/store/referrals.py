@@ -1,0 +1,89 @@
+"""Referrals: stored once, read by their own agency only. Every read for an agency takes its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .storage import Tx
+
+
+def insert_one(tx: Tx, row: Mapping[str, Any]) -> bool:
+    """Store a referral; False, and nothing stored, where its reference or idempotency key is taken."""
+    dialect = postgresql if tx.dialect == "postgresql" else sqlite
+    statement = dialect.insert(tx.tables.referral).on_conflict_do_nothing()
+    return bool(tx.execute(statement, row).rowcount)
+
+
+def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store referrals. Raises the driver's IntegrityError where a reference was taken meanwhile."""
+    tx.execute(insert(tx.tables.referral), rows)
+
+
+def taken(tx: Tx, agency_id: str, *, references: Sequence[str], idempotency_key: str | None = None) -> Sequence[Row[Any]]:
+    """Return the agency's referrals that hold one of ``references`` or the idempotency key."""
+    table = tx.tables.referral
+    same = and_(table.c.agency_reference.in_(references), table.c.agency_id == agency_id)
+    if idempotency_key is not None:
+        same = or_(same, and_(table.c.agency_id == agency_id, table.c.idempotency_key == idempotency_key))
+    columns = ("id", "agency_reference", "idempotency_key", "fingerprint", "receipt", "received_at")
+    return tx.execute(select(*[table.c[name] for name in columns]).where(same)).all()
+
+
+def find(tx: Tx, referral_id: str, *, agency_id: str) -> Row[Any] | None:
+    """Return a referral of this agency; None for another agency's as for one that does not exist."""
+    table = tx.tables.referral
+    query = select(table).where(table.c.id == referral_id, table.c.agency_id == agency_id)
+    return tx.execute(query).one_or_none()
+
+
+def page(
+    tx: Tx, agency_id: str, *, since: datetime | None, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the agency's referrals by time of their last change, oldest first."""
+    table = tx.tables.referral
+    query = select(table).where(table.c.agency_id == agency_id)
+    if since is not None:
+        query = query.where(table.c.updated_at >= since)
+    if after is not None:
+        query = query.where(tuple_(table.c.updated_at, table.c.id) > tuple_(*after))
+    return tx.execute(query.order_by(table.c.updated_at, table.c.id).limit(limit)).all()
+
+
+def items_of(tx: Tx, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return the items of referrals, in the order as sent."""
+    item = tx.tables.item
+    return tx.execute(
+        select(item).where(item.c.referral_id.in_(referral_ids)).order_by(item.c.referral_id, item.c.position)
+    ).all()
+
+
+def of_case(tx: Tx, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return referrals with the name and country of their agency, oldest first: for the desk only."""
+    referral, agency = tx.tables.referral, tx.tables.agency
+    query = (
+        select(referral, agency.c.name.label("agency_name"), agency.c.country.label("agency_country"))
+        .join_from(referral, agency, referral.c.agency_id == agency.c.id)
+        .where(referral.c.id.in_(referral_ids))
+        .order_by(referral.c.received_at, referral.c.id)
+    )
+    return tx.execute(query).all()
+
+
+def take_sequence(tx: Tx, referral_id: str, count: int, *, now: datetime) -> Row[Any]:
+    """Reserve ``count`` sequence numbers of a referral; the row holds the last one, and what a callback names.
+
+    Locks the referral until the transaction ends: its callbacks get their numbers in the order of their commits.
+    """
+    table = tx.tables.referral
+    statement = (
+        update(table)
+        .where(table.c.id == referral_id)
+        .values(sequence=table.c.sequence + count, updated_at=now)
+        .returning(table.c.sequence, table.c.agency_id, table.c.agency_reference, table.c.instrument)
+    )
+    return tx.execute(statement).one()

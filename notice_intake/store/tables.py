@@ -1,0 +1,319 @@
+"""The tables, made for a prefix and a schema of the host's choice. No foreign key leaves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in, aware UTC out: SQLite drops the zone, so a naive value here would be a guess."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not reach the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Put the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+Id = String(40)
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+#: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
+OPEN = text("state = 'open'")
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All tables of one storage."""
+
+    metadata: MetaData
+    agency: Table
+    credential: Table
+    endpoint: Table
+    referral: Table
+    item: Table
+    case: Table
+    decision: Table
+    evidence: Table
+    outbox: Table
+    journal: Table
+
+
+def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
+    """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
+    metadata = MetaData(schema=schema, naming_convention=NAMING)
+    makers = (_agencies, _referrals, _cases, _work)
+    named: dict[str, Table] = {}
+    for maker in makers:
+        named.update(maker(prefix, metadata))
+    return Tables(metadata=metadata, **named)
+
+
+def _reference(prefix: str, table: str, metadata: MetaData, **options: Any) -> ForeignKey:
+    schema = f"{metadata.schema}." if metadata.schema else ""
+    return ForeignKey(f"{schema}{prefix}{table}.id", **options)
+
+
+def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
+    agency = Table(
+        prefix + "agency",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("name", String(200), nullable=False),
+        Column("country", String(2), nullable=False),
+        Column("instruments", Json, nullable=False),
+        Column("active", Boolean, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+    )
+    credential = Table(
+        prefix + "credential",
+        metadata,
+        Column("key_id", String(80), primary_key=True),
+        Column("agency_id", Id, _reference(prefix, "agency", metadata), nullable=False, index=True),
+        Column("scheme", String(40), nullable=False),
+        Column("digest", LargeBinary(32), nullable=False),
+        Column("scopes", Json, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("expires_at", UtcDateTime),
+        Column("revoked_at", UtcDateTime),
+    )
+    endpoint = Table(
+        prefix + "endpoint",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("agency_id", Id, _reference(prefix, "agency", metadata), nullable=False, unique=True),
+        Column("url", String(2048), nullable=False),
+        Column("secrets", Json, nullable=False),
+        Column("state", String(20), nullable=False),
+        Column("failures", Integer, nullable=False, default=0),
+        Column("not_before", UtcDateTime),
+        Column("last_success_at", UtcDateTime),
+        Column("created_at", UtcDateTime, nullable=False),
+    )
+    return {"agency": agency, "credential": credential, "endpoint": endpoint}
+
+
+def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
+    referral = Table(
+        prefix + "referral",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("agency_id", Id, _reference(prefix, "agency", metadata), nullable=False),
+        Column("instrument", String(100), nullable=False),
+        Column("agency_reference", String(200), nullable=False),
+        Column("channel", String(40), nullable=False),
+        Column("idempotency_key", String(128)),
+        Column("fingerprint", LargeBinary(32), nullable=False),
+        Column("language", String(35), nullable=False),
+        Column("operation", String(64)),
+        Column("category", String(100), nullable=False),
+        Column("threat_to_life", Boolean, nullable=False),
+        Column("withheld", Boolean, nullable=False),
+        Column("issued_at", UtcDateTime),
+        Column("received_at", UtcDateTime, nullable=False),
+        Column("due_at", UtcDateTime, nullable=False),
+        Column("due_kind", String(10), nullable=False),
+        Column("due_rule", String(300), nullable=False),
+        Column("sequence", Integer, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("original", LargeBinary),
+        Column("receipt", Text, nullable=False),
+        UniqueConstraint("agency_reference", "agency_id"),
+        UniqueConstraint("agency_id", "idempotency_key"),
+        Index(None, "agency_id", "updated_at", "id"),
+    )
+    return {"referral": referral}
+
+
+def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
+    case = Table(
+        prefix + "case",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("key", String(2200), nullable=False, unique=True),
+        Column("state", String(20), nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("sequence", Integer, nullable=False),
+        Column("priority", SmallInteger, nullable=False),
+        Column("due_at", UtcDateTime, nullable=False),
+        Column("due_kind", String(10), nullable=False),
+        Column("due_rule", String(300), nullable=False),
+        Column("instrument", String(100), nullable=False),
+        Column("category", String(100), nullable=False),
+        Column("kind", String(20), nullable=False),
+        Column("language", String(35)),
+        Column("locator", String(2200), nullable=False),
+        Column("target", Json, nullable=False),
+        Column("content", Json),
+        Column("flags", Json, nullable=False),
+        Column("referrals", Integer, nullable=False),
+        Column("opened_at", UtcDateTime, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        Column("claimed_by", String(200)),
+        Column("claimed_name", String(200)),
+        Column("claimed_until", UtcDateTime),
+        Column("reviewed_at", UtcDateTime),
+        Column("clock_left", Integer),
+        Column("decision_id", Id),
+        Column("outcome", String(40)),
+        Column("announced", Boolean, nullable=False),
+    )
+    Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+    Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
+    Index(f"ix_{prefix}case_locator", case.c.locator)
+    held = text("claimed_by IS NOT NULL")
+    Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
+    item = Table(
+        prefix + "item",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("referral_id", Id, _reference(prefix, "referral", metadata), nullable=False),
+        Column("case_id", Id, _reference(prefix, "case", metadata), nullable=False),
+        Column("agency_id", Id, nullable=False),
+        Column("position", Integer, nullable=False),
+        Column("reference", String(200), nullable=False),
+        Column("instrument", String(100), nullable=False),
+        Column("operation", String(64)),
+        Column("status", String(30), nullable=False),
+        Column("outcome", String(40)),
+        Column("withheld", Boolean, nullable=False),
+        Column("received_at", UtcDateTime, nullable=False),
+        Column("updated_at", UtcDateTime, nullable=False),
+        UniqueConstraint("referral_id", "position"),
+        Index(None, "case_id"),
+        Index(None, "agency_id", "case_id"),
+        Index(None, "operation", "case_id"),
+        Index(None, "reference"),
+    )
+    decision = Table(
+        prefix + "decision",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("case_id", Id, _reference(prefix, "case", metadata), nullable=False, index=True),
+        Column("supersedes", Id),
+        Column("outcome", String(40), nullable=False),
+        Column("territories", Json, nullable=False),
+        Column("ground_kind", String(10)),
+        Column("ground_reference", Text, nullable=False),
+        Column("facts", Text, nullable=False),
+        Column("explanation", Text, nullable=False),
+        Column("category", String(100), nullable=False),
+        Column("keywords", Json, nullable=False),
+        Column("impossibility", String(40)),
+        Column("moderator_id", String(200), nullable=False),
+        Column("moderator_name", String(200), nullable=False),
+        Column("decided_at", UtcDateTime, nullable=False),
+        Column("effective_at", UtcDateTime, nullable=False),
+        Column("effected_at", UtcDateTime),
+        Column("effected_as", String(300)),
+        Column("undone_at", UtcDateTime),
+    )
+    evidence = Table(
+        prefix + "evidence",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("case_id", Id, _reference(prefix, "case", metadata), nullable=False, index=True),
+        Column("decision_id", Id, nullable=False, unique=True),
+        Column("captured_at", UtcDateTime, nullable=False),
+        Column("location", Text, nullable=False),
+        Column("sha256", String(64), nullable=False),
+        Column("facts", Json, nullable=False),
+    )
+    return {"case": case, "item": item, "decision": decision, "evidence": evidence}
+
+
+#: Work that somebody still has to do. Literals, for the partial indexes.
+PENDING = text("state = 'due'")
+
+
+def _work(prefix: str, metadata: MetaData) -> dict[str, Table]:
+    outbox = Table(
+        prefix + "outbox",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("kind", String(20), nullable=False),
+        # Work of one lane is done in order of position: a referral's callbacks, a case's effects.
+        Column("lane", Id, nullable=False),
+        Column("position", Integer, nullable=False),
+        Column("state", String(20), nullable=False),
+        Column("due_at", UtcDateTime, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("lease_until", UtcDateTime),
+        Column("lease_token", String(40)),
+        Column("agency_id", Id),
+        Column("referral_id", Id),
+        Column("case_id", Id),
+        Column("decision_id", Id),
+        Column("type", String(60)),
+        Column("body", LargeBinary),
+        Column("last_error", String(1200), nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("done_at", UtcDateTime),
+        # Given when an agency first polls: commit order, not insert order, so that no reader skips a late commit.
+        Column("feed_number", BigInteger),
+        UniqueConstraint("lane", "position"),
+        Index(None, "agency_id", "feed_number"),
+    )
+    Index(f"ix_{prefix}outbox_due", outbox.c.due_at, outbox.c.id, sqlite_where=PENDING, postgresql_where=PENDING)
+    Index(f"ix_{prefix}outbox_lane", outbox.c.lane, outbox.c.position, sqlite_where=PENDING, postgresql_where=PENDING)
+    dead = text("state = 'dead'")
+    Index(f"ix_{prefix}outbox_dead", outbox.c.created_at, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
+    Index(f"ix_{prefix}outbox_case", outbox.c.case_id)
+    journal = Table(
+        prefix + "journal",
+        metadata,
+        Column("id", Serial, primary_key=True, autoincrement=True),
+        Column("object", Id, nullable=False, index=True),
+        Column("action", String(60), nullable=False),
+        Column("actor_kind", String(20), nullable=False),
+        Column("actor_id", String(200), nullable=False),
+        # Beside the payload, not in it: a person's name must be erasable without breaking the journal.
+        Column("actor_name", String(200), nullable=False),
+        Column("at", UtcDateTime, nullable=False),
+        Column("payload", LargeBinary, nullable=False),
+        Column("leaf", String(64), nullable=False),
+    )
+    return {"outbox": outbox, "journal": journal}

@@ -1,0 +1,72 @@
+"""The API blueprint: routes, and what every answer of it has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from ...flows.mount import Mount
+from .. import problems
+from . import health, referrals
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
+View = Callable[..., Response]
+
+
+def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
+    """Return a fresh API blueprint. Changes nothing outside its own prefix."""
+    blueprint = Blueprint(name, "notice_intake.web.api")
+    problems.register(blueprint)
+    blueprint.after_request(_common_headers)
+    routes: Sequence[tuple[str, dict[str, View]]] = (
+        ("/v1/referrals", {"POST": referrals.post(mount_of), "GET": referrals.index(mount_of)}),
+        ("/v1/referrals/bulk", {"POST": referrals.bulk(mount_of)}),
+        ("/v1/referrals/<referral_id>", {"GET": referrals.show(mount_of)}),
+        ("/v1/events", {"GET": referrals.events(mount_of)}),
+        ("/v1/problems/<slug>", {"GET": health.problem()}),
+        ("/healthz", {"GET": health.healthz()}),
+        ("/readyz", {"GET": health.readyz(mount_of)}),
+    )
+    for rule, views in routes:
+        _route(blueprint, rule, views)
+    # A blueprint's handlers never see a path that no rule knows: without this the host's own page would answer.
+    blueprint.add_url_rule("/v1/<path:rest>", "unknown", _unknown, methods=METHODS, provide_automatic_options=False)
+    return blueprint
+
+
+def _route(blueprint: Blueprint, rule: str, views: dict[str, View]) -> None:
+    """Add a path with its methods, and one rule that refuses the others with an exact ``Allow``."""
+    endpoint = rule.strip("/").replace("/", "_").replace("<", "").replace(">", "") or "root"
+    allowed = sorted({*views, *(["HEAD"] if "GET" in views else []), "OPTIONS"})
+    for method, view in views.items():
+        methods = [method, "HEAD"] if method == "GET" else [method]
+        blueprint.add_url_rule(
+            rule, f"{endpoint}_{method.lower()}", view, methods=methods, provide_automatic_options=False
+        )
+    others = [method for method in METHODS if method not in allowed or method == "OPTIONS"]
+    refuse = _refuse(allowed)
+    blueprint.add_url_rule(rule, f"{endpoint}_other", refuse, methods=others, provide_automatic_options=False)
+
+
+def _refuse(allowed: list[str]) -> View:
+    def refuse(**_: Any) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": ", ".join(allowed)})
+        raise MethodNotAllowed(valid_methods=allowed)
+
+    return refuse
+
+
+def _unknown(rest: str) -> Response:
+    raise NotFound
+
+
+def _common_headers(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Request-Id"] = problems.request_id()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+

@@ -1,0 +1,47 @@
+"""Whether it runs, whether it is ready, and what a problem means. No secrets, no versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response
+
+from ...contract.problems import explanations
+from ...errors import NotFound
+from ...flows.health import readiness
+from ...flows.mount import Mount
+from .answers import json_response
+
+View = Callable[..., Response]
+
+
+def healthz() -> View:
+    """``GET /healthz``: the process answers. Asks no database."""
+
+    def view() -> Response:
+        return json_response({"status": "ok"})
+
+    return view
+
+
+def readyz(mount_of: Callable[[], Mount]) -> View:
+    """``GET /readyz``: database reachable, tables at the version that this code needs, work not piling up."""
+
+    def view() -> Response:
+        mount = mount_of()
+        checks = readiness(mount, now=mount.clock())
+        return json_response({"checks": checks}, 200 if all(one == "ok" for one in checks.values()) else 503)
+
+    return view
+
+
+def problem() -> View:
+    """``GET /v1/problems/{slug}``: what a problem means. Public."""
+
+    def view(slug: str) -> Response:
+        found = explanations().get(slug)
+        if found is None:
+            raise NotFound
+        return json_response(found)
+
+    return view

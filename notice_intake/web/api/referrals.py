@@ -1,0 +1,130 @@
+"""Referrals in, status out."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from flask import Response, request
+
+from ...contract.queries import EventsQuery, ReferralsQuery
+from ...contract.strict_json import read_json
+from ...core.referrals import parse_time
+from ...errors import KeyRefused
+from ...flows import status
+from ...flows.bulk import receive_lines
+from ...flows.mount import Mount
+from ...flows.receive import Submission, receive
+from .. import bodies
+from ..problems import root
+from .access import agency_of
+from .answers import json_response
+
+View = Callable[..., Response]
+MountOf = Callable[[], Mount]
+_KEY = re.compile(r'"?([A-Za-z0-9._:~-]{16,128})"?')
+#: Answers to a bulk stream stay in memory up to this, then go to a file.
+_SPOOL = 1_048_576
+
+
+def post(mount_of: MountOf) -> View:
+    """``POST /v1/referrals``: one referral; 201 with its receipt."""
+
+    def view() -> Response:
+        mount = mount_of()
+        now = mount.clock()
+        agency = agency_of(mount, request, scope="referrals:write", now=now)
+        bodies.require(request, "application/json")
+        key = _idempotency_key()
+        body = bodies.whole(request, limit=mount.settings.max_body_bytes)
+        submission = Submission(read_json(body), body, mount.settings.channel, key)
+        received = receive(mount, submission, agency=agency, now=now)
+        headers = {"Location": f"{root()}/v1/referrals/{received.referral_id}"}
+        if received.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return json_response(received.receipt, 201, headers)
+
+    return view
+
+
+def bulk(mount_of: MountOf) -> View:
+    """``POST /v1/referrals/bulk``: a referral a line; an answer a line, in order.
+
+    The answers are held back until the last line is in: a client that writes everything before it reads anything
+    would otherwise fill both sockets and wait for ever.
+    """
+
+    def view() -> Response:
+        mount = mount_of()
+        agency = agency_of(mount, request, scope="referrals:write", now=mount.clock())
+        bodies.require(request, "application/x-ndjson", "application/jsonl", "application/json-lines")
+        lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
+        answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
+        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock):
+            answers.write(answer)
+        answers.seek(0)
+        response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
+        response.call_on_close(answers.close)
+        return response
+
+    return view
+
+
+def show(mount_of: MountOf) -> View:
+    """``GET /v1/referrals/{id}``: one referral of one's own."""
+
+    def view(referral_id: str) -> Response:
+        mount = mount_of()
+        agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
+        document = status.referral(mount, referral_id, agency=agency)
+        response = json_response(document)
+        response.set_etag(f"r{document['sequence']}")
+        return response.make_conditional(request)
+
+    return view
+
+
+def index(mount_of: MountOf) -> View:
+    """``GET /v1/referrals``: one's own referrals, by time of their last change."""
+
+    def view() -> Response:
+        mount = mount_of()
+        agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
+        wanted = ReferralsQuery.read(request.args.to_dict())
+        since = parse_time(wanted["updated_since"]) if "updated_since" in wanted else None
+        cursor, limit = wanted.get("cursor"), wanted["limit"]
+        referrals, cursor = status.page(mount, agency=agency, since=since, cursor=cursor, limit=limit)
+        headers = {"Link": f'<{root()}/v1/referrals?cursor={cursor}&limit={limit}>; rel="next"'} if cursor else {}
+        return json_response({"referrals": referrals, "next": cursor}, headers=headers)
+
+    return view
+
+
+def events(mount_of: MountOf) -> View:
+    """``GET /v1/events?after=``: what the callbacks said, to be asked for again."""
+
+    def view() -> Response:
+        mount = mount_of()
+        agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
+        wanted = EventsQuery.read(request.args.to_dict())
+        found, place = status.events(mount, agency=agency, after=wanted.get("after"), limit=wanted["limit"])
+        return json_response({"events": found, "next": place})
+
+    return view
+
+
+def _idempotency_key() -> str | None:
+    value = request.headers.get("Idempotency-Key")
+    if value is None:
+        return None
+    match = _KEY.fullmatch(value)
+    if match is None:
+        raise KeyRefused
+    return match[1]
+
+
+def _chunks(answers: IO[bytes]) -> Iterator[bytes]:
+    while chunk := answers.read(65_536):
+        yield chunk

@@ -1,0 +1,144 @@
+"""One case: everything known about it, and who works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ...core.catalogue import CATEGORIES, EEA
+from ...errors import ClaimHeld, Conflict, DocumentRefused
+from ...flows import claims, desk_queries
+from ...flows.views import CaseFile, HistoryEntry
+from ..texts import N_
+from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
+from .filters import filter_args, read_filter
+from .hostile import local_medium
+from .notices import Notice, leave
+from .presenting import page
+from .request import DECIDES, Desk, current_desk, require, see_other
+
+#: What a fresh page shows, then what each step of the reveal shows.
+VEILS = ("veiled", "soft", "clear")
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """Add the pages of a case, and the verbs of a claim."""
+    blueprint.add_url_rule("/cases/<case_id>", "case", case)
+    blueprint.add_url_rule("/cases/<case_id>/look", "look", look, methods=["POST"])
+    for verb in ("claim", "release", "takeover", "extend"):
+        blueprint.add_url_rule(f"/cases/<case_id>/{verb}", verb, globals()[verb], methods=["POST"])
+
+
+def case(case_id: str) -> ResponseReturnValue:
+    """Show a case."""
+    require(DECIDES)
+    return case_page(open_file(case_id))
+
+
+def look(case_id: str) -> ResponseReturnValue:
+    """Show a case with its content one step further unveiled, and whatever has been typed so far."""
+    require(DECIDES)
+    file = open_file(case_id)
+    if "version" not in request.form:
+        return case_page(file, veil=request.form.get("veil", ""))
+    form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
+    return case_page(file, form=form, veil=request.form.get("veil", ""))
+
+
+def claim(case_id: str) -> ResponseReturnValue:
+    """Take a free case."""
+    return _verb(case_id, "claimed", lambda desk: claims.claim(desk.mount, case_id, moderator=desk.moderator, now=desk.now))
+
+
+def release(case_id: str) -> ResponseReturnValue:
+    """Give a case back to the queue."""
+    return _verb(
+        case_id, "released", lambda desk: claims.release(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    )
+
+
+def extend(case_id: str) -> ResponseReturnValue:
+    """Keep a case for longer."""
+    return _verb(case_id, "extended", lambda desk: claims.extend(desk.mount, case_id, moderator=desk.moderator, now=desk.now))
+
+
+def takeover(case_id: str) -> ResponseReturnValue:
+    """Take a case from whoever holds it, saying why."""
+    reason = request.form.get("reason", "")
+    try:
+        return _verb(
+            case_id,
+            "taken_over",
+            lambda desk: claims.take_over(desk.mount, case_id, moderator=desk.moderator, reason=reason, now=desk.now),
+        )
+    except DocumentRefused as refused:
+        file, texts = open_file(case_id), current_desk().texts
+        return case_page(file, form=replace(first_form(file), errors=told(texts, refused.errors)), status=422)
+
+
+def open_file(case_id: str) -> CaseFile:
+    """Read everything known about a case."""
+    desk = current_desk()
+    return desk_queries.case_file(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+
+
+def case_page(
+    file: CaseFile,
+    *,
+    form: Form | None = None,
+    status: int = 200,
+    problem: str = "",
+    changed: bool = False,
+    veil: str = "",
+) -> ResponseReturnValue:
+    """Answer with the page of a case; ``form`` holds what was typed, which is never lost."""
+    desk, row = current_desk(), file.row
+    form = form or first_form(file)
+    until = row.claim.until if row.claim else None
+    held = row.claim if row.claim and until and until > desk.now else None
+    return page(
+        "case.html",
+        status=status,
+        file=file,
+        row=row,
+        args=filter_args(read_filter(request.args)),
+        form=form,
+        problem=problem,
+        changes=_changes(file, form) if changed else None,
+        veil=veil if veil in VEILS else VEILS[0],
+        held=held,
+        mine=held is not None and held.moderator_id == desk.moderator.id,
+        medium=lambda url: local_medium(url, request.host_url),
+        categories=CATEGORIES,
+        keyword_groups=keyword_groups(),
+        presets=PRESETS,
+        countries=sorted(((desk.texts.territory(code), code) for code in EEA)),
+    )
+
+
+def conflict_told(problem: Conflict) -> str:
+    """Return why a thing could not be done, in the moderator's language where the catalogue has it."""
+    texts = current_desk().texts
+    if isinstance(problem, ClaimHeld):
+        return texts.gettext(N_("%(name)s holds this case."), name=problem.holder)
+    return texts.gettext(problem.detail)
+
+
+def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseReturnValue:
+    require(DECIDES)
+    desk = current_desk()
+    try:
+        act(desk)
+    except Conflict as problem:
+        return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
+    args = filter_args(read_filter(request.args))
+    target = url_for(".queue", **args) if code == "released" else url_for(".case", case_id=case_id, **args)
+    return leave(see_other(target), desk, Notice(code))
+
+
+def _changes(file: CaseFile, form: Form) -> tuple[HistoryEntry, ...]:
+    """Return the lines of history that were written after the page that the person has seen."""
+    return file.history[form.seen :]

@@ -1,0 +1,85 @@
+"""The queue: what is due next, and taking the most urgent case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import itemgetter
+
+from flask import Blueprint, Response, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ...core.queue import QueueFilter
+from ...flows import claims, desk_queries
+from . import words
+from .filters import filter_args, read_filter
+from .notices import Notice, leave
+from .presenting import page
+from .request import DECIDES, Desk, current_desk, require, see_other
+
+PAGE_SIZE = 50
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """Add the queue's pages."""
+    blueprint.add_url_rule("/", "queue", queue)
+    blueprint.add_url_rule("/next", "take_next", take_next, methods=["POST"])
+
+
+def queue() -> ResponseReturnValue:
+    """Show the cases that the address asks for, most urgent first."""
+    desk = current_desk()
+    if not desk.may(DECIDES):
+        return see_other(url_for(".effects"))
+    chosen = read_filter(request.args)
+    found = desk_queries.queue_page(
+        desk.mount,
+        chosen,
+        moderator=desk.moderator,
+        now=desk.now,
+        cursor=request.args.get("cursor") or None,
+        limit=PAGE_SIZE,
+    )
+    return page(
+        "queue.html",
+        chosen=chosen,
+        args=filter_args(chosen),
+        filtered=lambda **changes: url_for(".queue", **filter_args(chosen, **changes)),
+        found=found,
+        counts=desk_queries.queue_counts(desk.mount, moderator=desk.moderator, now=desk.now),
+        choices=_choices(desk, chosen),
+        first_page=not request.args.get("cursor"),
+    )
+
+
+def take_next() -> ResponseReturnValue:
+    """Claim the most urgent free case that the filter passed along lets through, and go there."""
+    require(DECIDES)
+    return go_next(Notice("claimed"))
+
+
+def go_next(notice: Notice) -> Response:
+    """Claim the next case and answer with the way to it, or to the queue where none is free."""
+    desk = current_desk()
+    chosen = replace(read_filter(request.args), state="open", claim=None, search=None)
+    case_id = claims.claim_next(desk.mount, chosen, moderator=desk.moderator, now=desk.now)
+    args = filter_args(chosen)
+    if case_id is None:
+        return leave(see_other(url_for(".queue", **args)), desk, notice.followed_by("none_free"))
+    return leave(see_other(url_for(".case", case_id=case_id, **args)), desk, notice)
+
+
+def _choices(desk: Desk, chosen: QueueFilter) -> list[tuple[str, str, str, list[tuple[str, str]], str | None]]:
+    """Return (name, label, what it says when nothing is chosen, options, what is chosen) for every list to choose from."""
+    facets, texts = desk_queries.facets(desk.mount), desk.texts
+    of = {name: [(one.value, one.label) for one in values] for name, values in facets.items()}
+    of["kind"] = [(value, texts.gettext(words.KINDS.get(value, label))) for value, label in of.get("kind", [])]
+    of["language"] = sorted(((value, texts.tongue(value)) for value, _ in of.get("language", [])), key=itemgetter(1))
+    for name, table in (("claim", words.CLAIMS), ("due", words.DUES)):
+        of[name] = [(value, texts.gettext(message)) for value, message in table.items()]
+    found = []
+    for name, (label, empty) in words.FILTERS.items():
+        current, options = getattr(chosen, name), of.get(name, [])
+        if current and current not in dict(options):
+            options = [*options, (current, current)]
+        found.append((name, label, empty, options, current))
+    return found

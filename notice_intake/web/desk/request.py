@@ -1,0 +1,73 @@
+"""What every page of the desk knows about the request it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Response, g, make_response, redirect, request, url_for
+
+from ...errors import NotPermitted
+from ...flows.mount import Mount
+from ...hooks import Moderator
+from ..texts import Texts
+
+DECIDES = frozenset({"moderator", "lead"})
+REPLAYS = frozenset({"engineer", "lead"})
+SEES = DECIDES | REPLAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One request: the mounted instance, the person, the language and the time."""
+
+    mount: Mount
+    moderator: Moderator
+    texts: Texts
+    now: datetime
+    #: ``auto``, ``light`` or ``dark``.
+    theme: str = "auto"
+    #: False where the person has switched single-key shortcuts off (WCAG 2.1.4).
+    keys: bool = True
+
+    def may(self, roles: frozenset[str]) -> bool:
+        """Say whether the moderator has one of ``roles``."""
+        return bool(self.moderator.roles & roles)
+
+
+def current_desk() -> Desk:
+    """Return what the gate found out about this request."""
+    desk: Desk = g.notice_intake_desk
+    return desk
+
+
+def known_desk() -> Desk | None:
+    """Return the same, or None where the gate did not get that far."""
+    desk: Desk | None = g.get("notice_intake_desk")
+    return desk
+
+
+def local_path(wish: str | None) -> str:
+    """Return ``wish`` if it is a page of this desk, else the queue: nobody is sent elsewhere."""
+    home = url_for(".queue")
+    if wish and wish.startswith(home) and "\\" not in wish and "//" not in wish.partition("?")[0] and wish.isprintable():
+        return wish
+    return home
+
+
+def this_page() -> str:
+    """Return the local path of the page that is shown, fit to come back to."""
+    if request.method != "GET":
+        return url_for(".queue")
+    return local_path(request.script_root + request.full_path.rstrip("?"))
+
+
+def require(roles: frozenset[str]) -> None:
+    """Raise ``NotPermitted`` where the moderator has none of ``roles``."""
+    if not current_desk().may(roles):
+        raise NotPermitted
+
+
+def see_other(target: str) -> Response:
+    """Answer a form with the way to the next page, so that going back or reloading sends nothing twice."""
+    return make_response(redirect(target, 303))

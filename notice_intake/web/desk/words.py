@@ -1,0 +1,233 @@
+"""What the stored codes are called on the desk, as messages for the catalogue."""
+
+from __future__ import annotations
+
+from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
+from ..texts import N_, Texts
+
+STATES = {
+    "open": N_("Open"),
+    "decided": N_("Decided"),
+    "failed": N_("Failed"),
+    "closed": N_("Closed"),
+}
+
+STATE_HINTS = {
+    "open": N_("Waiting for a decision"),
+    "decided": N_("Decided; the platform has not confirmed yet"),
+    "failed": N_("Decided, but the platform could not carry it out"),
+    "closed": N_("Done"),
+}
+
+KINDS = {
+    "url": N_("Link"),
+    "account": N_("Account"),
+    "channel": N_("Channel"),
+    "file": N_("File"),
+    "video": N_("Video"),
+    "image": N_("Image"),
+    "audio": N_("Audio"),
+    "post": N_("Post"),
+    "comment": N_("Comment"),
+    "article": N_("Article"),
+    "profile": N_("Profile"),
+    "livestream": N_("Live stream"),
+    "text": N_("Text"),
+    "other": N_("Other"),
+}
+
+#: outcome: (what the button says, what it means)
+OUTCOME_CHOICES = {
+    "removed": (N_("Remove"), N_("Taken down everywhere")),
+    "access_disabled": (N_("Disable access"), N_("Unreachable from the countries chosen")),
+    "visibility_restricted": (N_("Restrict visibility"), N_("Stays up, but harder to find or to share")),
+    "account_suspended": (N_("Suspend account"), N_("The account is stopped for a time")),
+    "account_terminated": (N_("Terminate account"), N_("The account is closed for good")),
+    "no_action": (N_("Take no action"), N_("Breaks neither law nor terms")),
+    "already_gone": (N_("Already gone"), N_("Was here, is no longer")),
+    "not_found": (N_("Not found"), N_("Nothing here under this name")),
+    "not_possible": (N_("Not possible"), N_("Cannot be carried out, for a stated reason")),
+}
+
+OUTCOMES = {
+    "removed": N_("Removed"),
+    "access_disabled": N_("Access disabled"),
+    "visibility_restricted": N_("Visibility restricted"),
+    "account_suspended": N_("Account suspended"),
+    "account_terminated": N_("Account terminated"),
+    "no_action": N_("No action"),
+    "already_gone": N_("Already gone"),
+    "not_found": N_("Not found"),
+    "not_possible": N_("Not possible"),
+}
+
+ITEM_STATUSES = {
+    "received": N_("Received"),
+    "in_review": N_("In review"),
+    "needs_clarification": N_("Needs clarification"),
+    "decided": N_("Decided"),
+    "effected": N_("Carried out"),
+    "not_possible": N_("Not possible"),
+    "restored": N_("Restored"),
+    "withdrawn": N_("Withdrawn"),
+}
+
+GROUNDS = {"law": N_("Law"), "terms": N_("Our terms")}
+
+IMPOSSIBILITIES = {
+    "force_majeure": N_("Force majeure, or impossible for technical or operational reasons"),
+    "manifest_error": N_("The order contains manifest errors"),
+    "insufficient_information": N_("The order does not contain enough information"),
+}
+
+#: flag: (short word for the queue, sentence for the case, tone)
+FLAGS = {
+    "threat_to_life": (N_("Threat to life"), N_("The agency says that life is in danger."), "alarm"),
+    "graphic": (N_("Graphic"), N_("The agency describes this content as graphic."), "care"),
+    "unresolved": (N_("Unresolved"), N_("The platform does not know which content this names."), "care"),
+    "gone": (N_("Gone"), N_("The platform says that the content is no longer there."), "plain"),
+    "late_order": (N_("Late order"), N_("An order arrived after this case had been decided."), "alarm"),
+    "order_after_decision": (
+        N_("Order after decision"),
+        N_("An order arrived after this case had been decided; the decision answers it too."),
+        "care",
+    ),
+    "clock_tightened": (N_("Clock tightened"), N_("A later referral set an earlier deadline."), "care"),
+    "reopened": (N_("Reopened"), N_("This case was decided before and is open again."), "care"),
+    "withheld": (
+        N_("Do not inform"),
+        N_("The authority asks that the uploader is not told for now."),
+        "care",
+    ),
+}
+
+DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
+DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
+CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import")}
+CLAIMS = {"free": N_("Free"), "mine": N_("Mine"), "held": N_("Held by others")}
+DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
+
+#: filter: (its label, what it says when nothing is chosen)
+FILTERS = {
+    "instrument": (N_("Instrument"), N_("Every instrument")),
+    "agency": (N_("Agency"), N_("Every agency")),
+    "kind": (N_("Kind"), N_("Every kind")),
+    "language": (N_("Language"), N_("Every language")),
+    "operation": (N_("Operation"), N_("Every operation")),
+    "claim": (N_("Claim"), N_("Any claim")),
+    "due": (N_("Due"), N_("Any time")),
+}
+
+EFFECT_KINDS = {
+    "resolve": N_("Look the content up again"),
+    "announce": N_("Tell the agencies: decided"),
+    "enforce": N_("Carry out on the platform"),
+    "revert": N_("Take back on the platform"),
+    "inform": N_("Inform the uploader"),
+    "callback": N_("Call back the agency"),
+    "acknowledge": N_("Acknowledge"),
+    "capture": N_("Keep a copy"),
+}
+
+#: state: (word, tone)
+EFFECT_STATES = {
+    "dead": (N_("Failed for good"), "alarm"),
+    "due": (N_("Waiting"), "plain"),
+    "held": (N_("Held"), "care"),
+    "done": (N_("Done"), "good"),
+    "feed": (N_("In the feed"), "plain"),
+    "cancelled": (N_("Cancelled"), "plain"),
+}
+
+EFFECT_HINTS = {
+    "dead": N_("Given up after every retry. Mend the cause, then replay."),
+    "due": N_("Will be tried at the time shown."),
+    "held": N_("The agency's address is switched off; kept until it is back."),
+    "done": N_("Confirmed by the other side."),
+    "feed": N_("For an agency without an address: read by polling."),
+    "cancelled": N_("The decision was undone before this left."),
+}
+
+#: what the agency's description of an item is labelled with
+DESCRIPTION = {
+    "kind": N_("Kind"),
+    "languages": N_("Languages"),
+    "producer": N_("Producer"),
+    "published_at": N_("Published"),
+    "graphic": N_("Graphic"),
+    "also_at": N_("Also at"),
+    "title": N_("Title"),
+}
+
+CONTACT = {"name": N_("Name"), "email": N_("E-mail"), "phone": N_("Telephone"), "organisation": N_("Organisation")}
+
+#: journal action: what happened
+ACTIONS = {
+    "referral.received": N_("Referral received"),
+    "case.opened": N_("Case opened"),
+    "case.joined": N_("Another item joined"),
+    "case.resolved": N_("The platform found the content"),
+    "case.reopened": N_("Reopened"),
+    "case.clock_tightened": N_("Clock tightened"),
+    "case.claimed": N_("Claimed"),
+    "case.claim_extended": N_("Claim extended"),
+    "case.claim_expired": N_("Claim ran out"),
+    "case.released": N_("Released"),
+    "case.taken_over": N_("Taken over"),
+    "decision.recorded": N_("Decided"),
+    "decision.undone": N_("Undone"),
+    "decision.announced": N_("The agencies were told"),
+    "decision.effected": N_("Carried out"),
+    "decision.reverted": N_("Taken back"),
+    "effect.given_up": N_("Given up"),
+    "effect.replayed": N_("Tried again"),
+    "uploader.informed": N_("Uploader informed"),
+}
+ACTORS = {"system": N_("the system")}
+#: the facts of a journal entry that say something to a person; ids and counts do not
+FACTS = {"reason": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
+
+#: (field, code): what the moderator is told; the rules themselves live in ``core.decisions``
+FIELD_ERRORS = {
+    ("outcome", "required"): N_("Choose an outcome."),
+    ("outcome", "not_allowed"): N_("An instrument of this case does not allow this outcome."),
+    ("facts", "required"): N_("Say what you saw and relied on."),
+    ("ground_kind", "required"): N_("Say whether the law or your terms ground this."),
+    ("ground_kind", "unknown"): N_("Choose law or terms."),
+    ("ground_reference", "required"): N_("Name the provision or the clause."),
+    ("explanation", "required"): N_("Say why the content falls under it."),
+    ("category", "required"): N_("Choose a category."),
+    ("category", "unknown"): N_("Choose a category from the list."),
+    ("keywords", "unknown"): N_("Choose keywords from the list."),
+    ("territories", "required"): N_("Say in which countries access ends."),
+    ("territories", "unknown"): N_("Choose countries from the list."),
+    ("impossibility", "required"): N_("Say why it cannot be carried out."),
+    ("reason", "required"): N_("Say why you take this case over."),
+}
+
+#: the heading of keywords that belong to no category
+UNGROUPED = N_("Other keywords")
+
+LIMITS = {"facts": FACTS_LIMIT, "explanation": EXPLANATION_LIMIT, "ground_reference": REFERENCE_LIMIT}
+
+
+#: what a flow says when a thing can no longer be done
+CONFLICTS = (
+    N_("There is nothing to undo: the decision has taken effect."),
+    N_("It is too late to undo this: the decision is being carried out."),
+    N_("Only what was given up can be replayed."),
+    N_("You do not hold this case."),
+    N_("This case is decided already."),
+    N_("A decision on this case is being carried out. Undo it, or wait until it has taken effect."),
+    N_("The state of the thing does not allow this."),
+)
+
+
+def field_error(texts: Texts, field: str, code: str, detail: str) -> str:
+    """Return what is wrong with a field, in the moderator's language where the catalogue has it."""
+    if code == "too_long" and field in LIMITS:
+        return texts.gettext(N_("Use at most %(limit)s characters."), limit=texts.number(LIMITS[field]))
+    if code == "bad_character":
+        return texts.gettext(N_("Take the NUL character out."))
+    message = FIELD_ERRORS.get((field, code))
+    return texts.gettext(message) if message else detail

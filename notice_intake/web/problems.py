@@ -1,0 +1,83 @@
+"""Answering every fault under the API's prefix as a problem document, and nothing outside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from ..contract.problems import PLAIN, problem_of, type_of
+from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken
+from ..ids import new_id
+
+log = logging.getLogger("notice_intake.api")
+
+
+def request_id() -> str:
+    """The id of this request: in the answer, in the log line, in what support is asked."""
+    if not hasattr(g, "notice_intake_request_id"):
+        g.notice_intake_request_id = new_id("req")
+    found: str = g.notice_intake_request_id
+    return found
+
+
+def register(blueprint: Blueprint) -> None:
+    """Have this blueprint answer its own faults.
+
+    For every status by itself, since a host's handler of one status would come before a general one of ours.
+    """
+    blueprint.register_error_handler(NoticeIntakeError, of_ours)
+    for code in default_exceptions:
+        blueprint.register_error_handler(code, _of_http)
+    blueprint.register_error_handler(HTTPException, _of_http)
+    blueprint.register_error_handler(Exception, _of_fault)
+
+
+def of_ours(error: NoticeIntakeError) -> Response:
+    """Answer an error that the package raised on purpose."""
+    document = problem_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, CredentialsRefused):
+        log.info("credentials refused (%s): %s", request_id(), error.reason)
+        headers["WWW-Authenticate"] = 'Bearer realm="notice_intake"'
+    if isinstance(error, ReferenceTaken):
+        headers["Location"] = f"{root()}/v1/referrals/{error.referral_id}"
+    if document["status"] == 503:
+        log.warning("temporarily unavailable (%s)", request_id(), exc_info=error)
+        headers["Retry-After"] = "5"
+    return respond(document, headers)
+
+
+def respond(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """Return a problem document as an answer."""
+    document = {**document, "type": root() + document["type"], "instance": request_id()}
+    text = json.dumps(document, ensure_ascii=False)
+    response = Response(text, document["status"], content_type="application/problem+json")
+    response.headers.update(headers or {})
+    return response
+
+
+def root() -> str:
+    """The path of the API's root, as the outside sees it."""
+    before, _, _ = request.path.partition("/v1/")
+    return str(request.script_root) + (before if "/v1/" in request.path else "")
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    slug, title = PLAIN.get(status, (f"status-{status}", error.name))
+    document = {"type": type_of(slug), "title": title, "status": status, "detail": error.description or title}
+    keep = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return respond(document, keep)
+
+
+def _of_fault(error: Exception) -> Response:
+    log.exception("the API failed (%s)", request_id(), exc_info=error)
+    if current_app.debug or current_app.testing:
+        raise error
+    detail = f"Nothing was stored. Try again; if it stays, name {request_id()}."
+    document = {"type": type_of("internal-error"), "title": PLAIN[500][1], "status": 500, "detail": detail}
+    return respond(document)
