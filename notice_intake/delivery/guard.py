@@ -154,7 +154,11 @@ def _never_connected(failure: requests.ConnectionError) -> bool:
 
 
 def _look_up(destination: Destination, *, within: float) -> list[Address]:
-    """Resolve the name once. In a thread of its own, because the C library takes no deadline and may need minutes."""
+    """Resolve the name once.
+
+    In a thread of its own, because the C library takes no deadline and may need minutes; in no pool of threads, because
+    one agency's silent name server would fill it and hold up all others.
+    """
     answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:

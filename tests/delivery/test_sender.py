@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = CallbackPolicy(networks=("127.0.0.0/8", "::1/128"))
 #: Seconds that stand for the 20 of the default, and what they may be exceeded by on a busy machine.
-TOTAL, GRACE = 0.5, 0.4
+TOTAL, GRACE = 0.3, 0.5
 
 
 def headers(message_id: str = "msg_1") -> dict[str, str]:
@@ -34,7 +34,7 @@ def post(sender: Sender, url: str) -> Answer:
 
 @pytest.fixture(scope="module")
 def sender() -> Sender:
-    return Sender(LOOPBACK, connect_timeout=0.3, read_timeout=0.4, total_timeout=TOTAL)
+    return Sender(LOOPBACK, connect_timeout=0.2, read_timeout=0.25, total_timeout=TOTAL)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_answer(path: str, status: int | None, failure: str | None, sender: Send
     took = time.monotonic() - started
     assert (answer.status, answer.failure) == (status, failure)
     assert took < TOTAL + GRACE
-    assert abs(answer.milliseconds - took * 1000) < 100
+    assert answer.milliseconds <= took * 1000 + 1
     assert [seen.path for seen in receiver.seen] == [path]
 
 
@@ -88,7 +88,7 @@ def test_a_receiver_that_does_not_take_the_connection_is_a_timeout(sender: Sende
         for filler in fillers:
             filler.close()
     assert answer.failure == "timeout"
-    assert 250 <= answer.milliseconds < 300 + GRACE * 1000
+    assert 190 <= answer.milliseconds < 200 + GRACE * 1000
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_deadline_holds_over_tls_too(
     path: str, resolver: Resolver, authority: Authority, tls_receiver: Callable[..., Receiver]
 ) -> None:
     receiver = tls_receiver("127.0.0.1")
-    sender = Sender(LOOPBACK, read_timeout=0.4, total_timeout=TOTAL, ca_file=str(authority.file))
+    sender = Sender(LOOPBACK, read_timeout=0.25, total_timeout=TOTAL, ca_file=str(authority.file))
     answer = post(sender, receiver.url(path))
     assert answer.failure == "timeout"
     assert answer.milliseconds < (TOTAL + GRACE) * 1000
@@ -127,7 +127,7 @@ def test_a_look_up_that_hangs_ends_with_the_deadline(sender: Sender, resolver: R
     ("path", "look_up"),
     [
         ("/drip-then-stall", 0.0),  # silence that starts late may not start the patience anew
-        ("/hang", 0.8),  # nor may the answer get what the look-up has used up
+        ("/hang", 0.45),  # nor may the answer get what the look-up has used up
     ],
 )
 def test_all_phases_together_keep_the_deadline(
@@ -136,9 +136,9 @@ def test_all_phases_together_keep_the_deadline(
     resolver.script = {"a.example": [["127.0.0.1"]]}
     resolver.free.clear()
     threading.Timer(look_up, resolver.free.set).start()
-    answer = post(Sender(LOOPBACK, read_timeout=1.0, total_timeout=1.0), receiver.url(path, host="a.example"))
+    answer = post(Sender(LOOPBACK, read_timeout=0.6, total_timeout=0.6), receiver.url(path, host="a.example"))
     assert answer.failure == "timeout"
-    assert 1000 <= answer.milliseconds < 1400
+    assert 600 <= answer.milliseconds < 950
 
 
 def test_the_defaults_are_those_of_the_rules() -> None:
@@ -153,8 +153,9 @@ def test_of_a_large_answer_4_kb_are_read_and_1_kb_is_kept(sender: Sender, receiv
     assert receiver.pushed < 10_000_000
 
 
-def test_reading_stops_at_4_kb_and_does_not_wait_for_more(sender: Sender, receiver: Receiver) -> None:
-    assert post(sender, receiver.url("/stall-after-4096")).milliseconds < 200
+def test_reading_stops_at_4_kb_and_does_not_wait_for_more(receiver: Receiver) -> None:
+    sender = Sender(LOOPBACK, read_timeout=3)
+    assert post(sender, receiver.url("/stall-after-4096")).milliseconds < 1500
 
 
 @pytest.mark.parametrize(
@@ -292,6 +293,17 @@ def test_when_the_first_address_is_down_the_next_one_is_used(
     assert post(sender, receiver.url(host="a.example")).status == 200
 
 
+def test_an_address_that_has_worked_is_tried_first_as_long_as_the_name_still_has_it(
+    sender: Sender, receiver: Receiver, resolver: Resolver
+) -> None:
+    other = type(receiver)(address=("127.0.0.2", receiver.port))
+    resolver.script = {"a.example": [["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["127.0.0.2"]]}
+    for _ in range(3):
+        post(sender, receiver.url(host="a.example"))
+    other.stop()
+    assert (len(receiver.seen), receiver.connections, len(other.seen)) == (2, 1, 1)
+
+
 @pytest.mark.parametrize("path", ["/reset", "/hang", "/not-http"])
 def test_a_callback_that_may_have_arrived_is_not_sent_again_by_itself(
     path: str, sender: Sender, receiver: Receiver, resolver: Resolver
@@ -312,6 +324,6 @@ def test_threads_share_a_sender_without_mixing_their_callbacks(receiver: Receive
         return answer.excerpt == f"msg_{number} {body.decode().strip()}"
 
     with ThreadPoolExecutor(16) as pool:
-        assert all(pool.map(one, range(400)))
+        assert all(pool.map(one, range(200)))
     assert receiver.connections <= 16
     sender.close()
