@@ -6,10 +6,10 @@ and the browser's own word on where the request comes from (``Sec-Fetch-Site``, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from itsdangerous import BadData
+from werkzeug.datastructures import Headers
 
 from ..auth.secrets import Secrets
 
@@ -33,7 +33,7 @@ def holds(secrets: Secrets, token: str | None, moderator_id: str) -> bool:
         return False
 
 
-def same_origin(headers: Mapping[str, str], host: str) -> bool:
+def same_origin(headers: Headers, host: str) -> bool:
     """Say whether the browser sent this from a page of this site; a browser that does not say gets the token alone."""
     site = headers.get("Sec-Fetch-Site")
     if site is not None:

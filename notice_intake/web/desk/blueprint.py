@@ -16,7 +16,7 @@ from ..texts import N_, choose_language, texts_in
 from . import cases, decisions, effects, queue
 from .notices import clear_spent, cookie_options
 from .presenting import HEADERS, STATIC, TEMPLATES, page, template_values
-from .request import SEES, Desk, current_desk, known_desk, local_path, see_other, this_page
+from .request import SEES, Desk, current_desk, known_desk, local_path, see_other
 
 THEMES = ("auto", "light", "dark")
 _YEAR = 365 * 24 * 3600
@@ -26,7 +26,10 @@ _COOKIES = {"lang": "notice_intake_lang", "theme": "notice_intake_theme", "keys"
 PAGES = {
     400: (
         N_("This form could not be accepted"),
-        N_("It was opened too long ago, by somebody else, or elsewhere. Go back: what you typed is still there. Then load the page again."),
+        N_(
+            "It was opened too long ago, by somebody else, or elsewhere. "
+            "Go back: what you typed is still there. Then load the page again."
+        ),
     ),
     403: (N_("This is not open to you"), N_("Your role does not allow this. Ask whoever looks after the desk.")),
     404: (N_("There is nothing here"), N_("The address is wrong, or what it named is gone.")),
@@ -76,7 +79,7 @@ def preferences() -> ResponseReturnValue:
     return response
 
 
-def elsewhere(rest: str) -> ResponseReturnValue:
+def elsewhere(**_: str) -> ResponseReturnValue:
     """Answer what no page of the desk answers."""
     raise NotFound
 

@@ -50,7 +50,9 @@ def look(case_id: str) -> ResponseReturnValue:
 
 def claim(case_id: str) -> ResponseReturnValue:
     """Take a free case."""
-    return _verb(case_id, "claimed", lambda desk: claims.claim(desk.mount, case_id, moderator=desk.moderator, now=desk.now))
+    return _verb(
+        case_id, "claimed", lambda desk: claims.claim(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    )
 
 
 def release(case_id: str) -> ResponseReturnValue:
@@ -62,7 +64,9 @@ def release(case_id: str) -> ResponseReturnValue:
 
 def extend(case_id: str) -> ResponseReturnValue:
     """Keep a case for longer."""
-    return _verb(case_id, "extended", lambda desk: claims.extend(desk.mount, case_id, moderator=desk.moderator, now=desk.now))
+    return _verb(
+        case_id, "extended", lambda desk: claims.extend(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    )
 
 
 def takeover(case_id: str) -> ResponseReturnValue:
@@ -115,7 +119,7 @@ def case_page(
         categories=CATEGORIES,
         keyword_groups=keyword_groups(),
         presets=PRESETS,
-        countries=sorted(((desk.texts.territory(code), code) for code in EEA)),
+        countries=sorted((desk.texts.territory(code), code) for code in EEA),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
@@ -107,6 +108,6 @@ def _draft_again(decision: DecisionView) -> Draft:
 
 def _suggested(file: CaseFile) -> Draft:
     names = ("outcome", "ground_kind", "ground_reference", "category")
-    texts = {name: str(file.suggested.get(name) or "") for name in names}
+    texts: dict[str, Any] = {name: str(file.suggested.get(name) or "") for name in names}
     keywords = file.suggested.get("keywords") or ()
     return Draft(**texts, keywords=tuple(map(str, keywords)) if isinstance(keywords, (list, tuple)) else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from ...core.queue import QueueFilter
 from .words import CLAIMS, DUES, STATES
@@ -24,7 +25,7 @@ def read_filter(args: Mapping[str, str]) -> QueueFilter:
     return replace(QueueFilter(), **found)
 
 
-def filter_args(chosen: QueueFilter, **changes: str | None) -> dict[str, str]:
+def filter_args(chosen: QueueFilter, **changes: str | None) -> dict[str, Any]:
     """Return the filter as the arguments of an address, without what is at its default."""
     changed = replace(chosen, **changes)  # type: ignore[arg-type]
     values = {name: getattr(changed, name) for name in _NAMES}

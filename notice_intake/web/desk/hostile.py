@@ -20,7 +20,10 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _JOINERS = frozenset("\u200c\u200d")
 #: Controls, formats (bidi and zero width among them), surrogates, line and paragraph separators.
 _HIDING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_LINK = re.compile(r"\A(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*):(?P<slashes>/{0,2})(?P<host>[^/?#\\]*)(?P<rest>.*)\Z", re.DOTALL)
+_DOT = re.compile(r"(?<![\[({])\.(?![\])}])")
+_LINK = re.compile(
+    r"\A(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*):(?P<slashes>/{0,2})(?P<host>[^/?#\\]*)(?P<rest>.*)\Z", re.DOTALL
+)
 
 
 def visible(text: str) -> Markup:
@@ -48,15 +51,23 @@ def is_link(kind: str, text: str) -> bool:
 
 
 def defanged(link: str) -> str:
-    """Return a link as text that no program takes for one: ``hxxps://video[.]example/watch``."""
+    """Return a link as text that no program takes for one: ``hxxps://video[.]example/watch``.
+
+    What an agency has defanged itself stays as it wrote it.
+    """
     match = _LINK.match(link)
     if match is None:
         host, slash, rest = link.partition("/")
-        return host.replace(".", "[.]") + slash + rest
-    scheme, host = match["scheme"], match["host"].replace(".", "[.]")
+        return _dots(host) + slash + rest
+    scheme, host = match["scheme"], _dots(match["host"])
     if scheme.lower() in ("http", "https"):
         return f"hxxp{scheme[4:]}:{match['slashes']}{host}{match['rest']}"
-    return f"{scheme}[:]{match['slashes']}{host}{match['rest']}"
+    colon = ":" if scheme.lower().startswith("hxxp") else "[:]"
+    return f"{scheme}{colon}{match['slashes']}{host}{match['rest']}"
+
+
+def _dots(host: str) -> str:
+    return _DOT.sub("[.]", host)
 
 
 def ascii_host(link: str) -> str | None:

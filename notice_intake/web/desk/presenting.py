@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -44,8 +43,8 @@ def page(template: str, *, status: int = 200, **values: object) -> ResponseRetur
     return make_response(render_template(f"notice_intake/{template}", notice=notice, **values), status)
 
 
-def template_values() -> Mapping[str, Any]:
-    """Return what the blueprint's context processor supplies; outside a page of ours there is nothing to supply."""
+def template_values() -> dict[str, Any]:
+    """Return what the blueprint's context processor supplies."""
     desk = current_desk()
     texts = desk.texts
     return {

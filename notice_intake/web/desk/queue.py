@@ -69,7 +69,7 @@ def go_next(notice: Notice) -> Response:
 
 
 def _choices(desk: Desk, chosen: QueueFilter) -> list[tuple[str, str, str, list[tuple[str, str]], str | None]]:
-    """Return (name, label, what it says when nothing is chosen, options, what is chosen) for every list to choose from."""
+    """Return (name, label, what an empty choice says, options, what is chosen) of every list to choose from."""
     facets, texts = desk_queries.facets(desk.mount), desk.texts
     of = {name: [(one.value, one.label) for one in values] for name, values in facets.items()}
     of["kind"] = [(value, texts.gettext(words.KINDS.get(value, label))) for value, label in of.get("kind", [])]

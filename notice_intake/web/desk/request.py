@@ -50,9 +50,9 @@ def known_desk() -> Desk | None:
 def local_path(wish: str | None) -> str:
     """Return ``wish`` if it is a page of this desk, else the queue: nobody is sent elsewhere."""
     home = url_for(".queue")
-    if wish and wish.startswith(home) and "\\" not in wish and "//" not in wish.partition("?")[0] and wish.isprintable():
-        return wish
-    return home
+    path = (wish or "").partition("?")[0]
+    safe = path.startswith(home) and "//" not in path and "\\" not in path and (wish or "").isprintable()
+    return wish if wish and safe else home
 
 
 def this_page() -> str:
