@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import requests
+
+#: Nothing to read in there, and reading is slow.
+DRAWINGS = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class Page(HTMLParser):
         self._select: Field | None = None
         self._text_area: Field | None = None
         self._outside: dict[str, list[Field]] = {}
-        self.feed(html)
+        self.feed(DRAWINGS.sub("", html))
         for form in self.forms:
             for one in self._outside.get(form.id, []):
                 form.fields.setdefault(one.name, one)

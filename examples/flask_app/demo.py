@@ -190,9 +190,11 @@ def _tell(
     refused = sum(one.get("refused_well", 0) for one in results)
     print(f"  {refused} bad requests and lines were refused with the right problem")
     print(f"  {sum(one.get('duplicates', 0) for one in results)} callbacks came twice, all with the id of the first")
-    sizes = ", ".join(f"{one.name} {one.peak_mb:.0f} MB" for one in stage.family.members if one.peak_mb)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    print(f"  largest: {sizes or 'not measured here'}; this one {own:.0f} MB")
+    for one in stage.family.members:
+        print(f"  {one.name}: {one.peak_mb:.0f} MB at most, {one.cpu_seconds:.0f} s of processor time")
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    size = own.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    print(f"  the moderators: {size:.0f} MB at most, {own.ru_utime + own.ru_stime:.0f} s of processor time")
     print(f"  {took:.0f} seconds from the first referral to the last verified callback")
     for fault in total.faults[:40]:
         print(f"  WRONG: {fault}")

@@ -13,9 +13,18 @@ from flask import Flask, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
-from notice_intake import Confirmation, Content, Evidence, Moderator, NoticeIntake, Part, PlatformRefused
-from notice_intake.core.actions import Action, Statement
-from notice_intake.core.targets import Target
+from notice_intake import (
+    Action,
+    Confirmation,
+    Content,
+    Evidence,
+    Moderator,
+    NoticeIntake,
+    Part,
+    PlatformRefused,
+    Statement,
+    Target,
+)
 
 from .accounts import signed_in
 from .models import (

@@ -34,6 +34,8 @@ class Process:
     log: Path
     #: Largest resident size that was seen of it or of a child of its, in MB.
     peak_mb: float = 0.0
+    #: Processor time of it and its children since the last start.
+    cpu_seconds: float = 0.0
     _child: subprocess.Popen[bytes] | None = None
     _log: IO[bytes] | None = None
 
@@ -56,8 +58,9 @@ class Process:
     def measure(self) -> None:
         """Note how large it has been; where /proc does not say, this stays 0."""
         if self._child is not None:
-            sizes = [_peak(pid) for pid in (self._child.pid, *_children(self._child.pid))]
-            self.peak_mb = max([self.peak_mb, *sizes])
+            pids = (self._child.pid, *_children(self._child.pid))
+            self.peak_mb = max(self.peak_mb, *map(_peak, pids))
+            self.cpu_seconds = max(self.cpu_seconds, sum(map(_cpu, pids)))
 
     def kill(self) -> None:
         """End it at once with all its children, as a machine that loses power would."""
@@ -143,6 +146,14 @@ def _children(pid: int) -> list[int]:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (OSError, ValueError):
         return []
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak(pid: int) -> float:
