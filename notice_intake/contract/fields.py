@@ -25,12 +25,12 @@ class Pattern(validate.Validator):
 
     def __init__(self, pattern: str, *, error: str) -> None:
         self.pattern = pattern
-        self.error = error
+        self._error = error
         self._compiled = re.compile(pattern[1:-1])
 
     def __call__(self, value: str) -> str:
         if not self._compiled.fullmatch(value):
-            raise ValidationError(self.error)
+            raise ValidationError(self._error)
         return value
 
 
@@ -82,7 +82,7 @@ class Code(fields.String):
         super().__init__(validate=validate.OneOf([str(code) for code in codes]), **options)
 
 
-class Codes(fields.List):
+class Codes(fields.List[Any]):
     """Words of a fixed list, at most ``most`` of them."""
 
     def __init__(self, codes: Any, *, most: int, least: int = 0, **options: Any) -> None:

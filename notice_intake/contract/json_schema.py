@@ -19,8 +19,8 @@ def json_schema_of(schema: type[Schema], *, name: str) -> dict[str, Any]:
     spec = APISpec(title=name, version="1", openapi_version="3.1.0", plugins=[plugin])
     converter = plugin.converter
     assert converter is not None
-    converter.add_attribute_function(_repair)
-    converter.add_attribute_function(_one_of_kind)
+    for repair in (_repair, _one_of_kind):
+        converter.add_attribute_function(repair)  # type: ignore[no-untyped-call]
     spec.components.schema(_name(schema), schema=schema)
     components = spec.to_dict()["components"]["schemas"]
     for cls_name, cls in _classes(schema).items():
@@ -37,7 +37,8 @@ def json_schema_of(schema: type[Schema], *, name: str) -> dict[str, Any]:
     document = {"$schema": DIALECT, "$id": f"urn:notice-intake:schema:v1:{name}", "title": name, **root}
     if components:
         document["$defs"] = components
-    return _with_definitions(document)
+    published: dict[str, Any] = _with_definitions(document)
+    return published
 
 
 def _name(schema: Any) -> str:

@@ -76,7 +76,7 @@ class HashSchema(Strict):
         ]
 
 
-def _hashes(**options: Any) -> fields.List:
+def _hashes(**options: Any) -> fields.List[Any]:
     return fields.List(fields.Nested(HashSchema), validate=validate.Length(min=1, max=10), **options)
 
 
@@ -187,7 +187,7 @@ class NotifierSchema(ContactSchema):
 class ReferralSchema(Strict):
     """What every referral holds; each regime adds to it."""
 
-    instrument = Line(longest=100, required=True)
+    instrument: fields.String = Line(longest=100, required=True)
     agency_reference = Line(longest=200, required=True)
     issued_at = Timestamp()
     language = Language(required=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ..errors import Conflict, DocumentRefused, FieldError, NotPermitted
 from .cases import Case, Member
-from .catalogue import CATEGORIES, KEYWORDS, TERRITORIES
+from .catalogue import CATEGORIES, KEYWORDS, ORDER_CATEGORIES, TERRITORIES
 from .clocks import ClockKind
 from .codes import RESTRICTIVE, CaseState, EffectKind, GroundKind, Impossibility, ItemStatus, Outcome
 from .instruments import Instrument, Instruments, common_outcomes
@@ -86,7 +86,7 @@ def decide(
     """
     if case.state not in (CaseState.OPEN, CaseState.CLOSED, CaseState.FAILED):
         raise Conflict("A decision on this case is being carried out. Undo it, or wait until it has taken effect.")
-    faults = _faults(draft, allowed_outcomes(members, instruments))
+    faults = _faults(draft, allowed_outcomes(members, instruments)) + _scope_faults(draft, members, instruments)
     if faults:
         raise DocumentRefused(faults)
     effective_at = now + undo_window(case, members=members, instruments=instruments, longest=undo, now=now)
@@ -161,6 +161,19 @@ def _faults(draft: Draft, allowed: tuple[Outcome, ...]) -> list[FieldError]:
     return faults
 
 
+def _scope_faults(draft: Draft, members: Sequence[Member], instruments: Instruments) -> list[FieldError]:
+    """An order that must be obeyed in all Member States is not obeyed in some: Reg. (EU) 2021/784 Art. 3(3)."""
+    if draft.outcome != Outcome.ACCESS_DISABLED or not draft.territories:
+        return []
+    live = (m.instrument for m in members if m.status is not ItemStatus.WITHDRAWN and m.instrument in instruments)
+    needed = {country for code in live for country in instruments[code].covers}
+    missing = sorted(needed - set(draft.territories))
+    if not missing:
+        return []
+    detail = f"An instrument of this case asks for all of its countries: {', '.join(missing)} missing."
+    return [FieldError("/territories", "too_narrow", detail)]
+
+
 def _text_faults(draft: Draft) -> list[FieldError]:
     faults = []
     if not draft.facts.strip():
@@ -176,7 +189,7 @@ def _text_faults(draft: Draft) -> list[FieldError]:
 
 def _code_faults(draft: Draft) -> list[FieldError]:
     faults = []
-    if draft.category and draft.category not in CATEGORIES:
+    if draft.category and draft.category not in ORDER_CATEGORIES and draft.category not in CATEGORIES:
         faults.append(FieldError("/category", "unknown", "Choose a category from the list."))
     if any(keyword not in KEYWORDS for keyword in draft.keywords):
         faults.append(FieldError("/keywords", "unknown", "Choose keywords from the list."))

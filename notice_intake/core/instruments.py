@@ -36,6 +36,8 @@ class Instrument:
     role: str = "moderator"
     #: True where a decision may rest in the undo window before it takes effect; never for an order.
     undoable: bool = True
+    #: Countries that disabling access must cover, or empty: an order may say "in all Member States".
+    covers: tuple[str, ...] = ()
     #: The transparency database's word for the source of this kind of notice.
     source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
     #: Turns what the regime adds to the document into labels and values for the desk.

@@ -69,7 +69,7 @@ def build(document: Mapping[str, Any], *, now: datetime) -> Referral:
             _past(item["content"], "published_at", f"/items/{index}/content", now=now, faults=faults)
     if faults:
         raise DocumentRefused(faults)
-    operation, disclosure = document.get("operation"), document.get("disclosure")
+    operation, disclosure = document.get("operation"), document.get("disclosure", {})
     return Referral(
         instrument=document["instrument"],
         agency_reference=document["agency_reference"],
@@ -78,7 +78,7 @@ def build(document: Mapping[str, Any], *, now: datetime) -> Referral:
         operation=operation["code"] if operation else None,
         category=document["category"],
         threat_to_life=bool(document.get("urgency", {}).get("threat_to_life", False)),
-        withheld=bool(disclosure) and disclosure.get("uploader") == Disclosure.WITHHOLD,
+        withheld=disclosure.get("uploader") == Disclosure.WITHHOLD,
         items=items,
         document=document,
     )

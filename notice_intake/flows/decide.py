@@ -63,7 +63,7 @@ def decide(
         tx.after_commit.append(lambda: signals.send(signals.decision_recorded, mount, **facts))
         tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
     effective_at = verdict.decision.effective_at
-    return Decided(decision_id, outcome, effective_at if effective_at > now else None)
+    return Decided(decision_id, str(outcome), effective_at if effective_at > now else None)
 
 
 def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> None:

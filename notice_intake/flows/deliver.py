@@ -41,7 +41,10 @@ def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint |
         secrets = [mount.secrets.decrypt(one) for one in endpoint.secrets]
     except SettingsError as error:
         return Attempted(callback, endpoint, GivenUp(error.detail))
-    headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
+    try:
+        headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
+    except ValueError as error:
+        return Attempted(callback, endpoint, GivenUp(f"the callback secret is malformed: {error}"))
     answer = sender.post(endpoint.url, headers=headers, body=callback.body)
     verdict = judge(answer, attempts=callback.attempts + 1, now=mount.clock(), fraction=fraction())
     return Attempted(callback, endpoint, verdict)

@@ -91,7 +91,8 @@ def effects_page(
     """Return effects and callbacks in one state, oldest first."""
     after = read_cursor(mount, cursor, "effects")
     with mount.storage.read() as tx:
-        rows = outbox.page(tx, state=EffectState(state), after=after, limit=limit + 1)
+        place = (after[0], after[1]) if after else None
+        rows = outbox.page(tx, state=EffectState(state), after=place, limit=limit + 1)
         names = {one.id: one.name for one in agencies.everyone(tx)}
     shown = [effect_view(row, {row.referral_id: names.get(row.agency_id, "")}, {}) for row in rows[:limit]]
     more = len(rows) > limit

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..contract.strict_json import read_json
 from ..core.journal import Actor, Entry
-from ..errors import DocumentRefused, NoticeIntakeError, NotFound
+from ..errors import DocumentRefused, NotFound, NoticeIntakeError
 from ..formats.xarf import INSTRUMENT, referral_from_xarf
 from ..ids import new_id
 from ..store import agencies as store

@@ -190,8 +190,9 @@ class Batch:
         outcome = standing.joined.answered if standing.joined is not None else None
         if standing.row is not None:
             standing.row["referrals"] = standing.referrals
-        row = {
-            "id": new_id("itm"),
+        item_id = new_id("itm")
+        row: dict[str, Any] = {
+            "id": item_id,
             "referral_id": prepared.referral_id,
             "case_id": standing.case.id,
             "agency_id": self._agency.id,
@@ -209,7 +210,7 @@ class Batch:
         if status is not ItemStatus.RECEIVED:
             statuses = dict.fromkeys((ItemStatus.DECIDED, status))
             self._answered += [
-                Change(row["id"], prepared.referral_id, item.reference, standing.case.id, one, outcome)
+                Change(item_id, prepared.referral_id, item.reference, standing.case.id, one, outcome)
                 for one in statuses
             ]
         return row

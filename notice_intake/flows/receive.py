@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -140,7 +141,7 @@ def _store(
         raise Raced
     for _, prepared in fresh:
         facts = {"agency_id": agency.id, "instrument": prepared.instrument.code, "referral_id": prepared.referral_id}
-        tx.after_commit.append(lambda facts=facts: signals.send(signals.referral_received, mount, **facts))
+        tx.after_commit.append(partial(signals.send, signals.referral_received, mount, **facts))
     return [results[index] for index in range(len(batch))]
 
 

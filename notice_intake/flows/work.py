@@ -72,16 +72,15 @@ def work(mount: Mount, *, stop: threading.Event, once: bool = False, sender: Sen
 
 
 def _turn(run: _Run) -> bool:
-    """Sweep, land, launch; True where something was launched."""
+    """Sweep, launch, land; True where something moved, so that more may be due now."""
     now = run.mount.clock()
     if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
         run.swept_at = now
         claims.expire(run.mount, now=now)
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
-    if run.flying:
-        _land(run, timeout=0.05)
-    return launched > 0
+    landed = _land(run, timeout=0.05) if run.flying else 0
+    return launched + landed > 0
 
 
 def _launch(run: _Run, room: int, *, now: datetime) -> int:
@@ -106,8 +105,8 @@ def _do(run: _Run, row: Any, endpoint: Endpoint | None) -> Attempted | None:
     return None
 
 
-def _land(run: _Run, *, timeout: float | None) -> None:
-    """Record whatever has come back."""
+def _land(run: _Run, *, timeout: float | None) -> int:
+    """Record whatever has come back; return how much it was."""
     done, _ = wait(run.flying, timeout=timeout, return_when=FIRST_COMPLETED)
     results = []
     for future in done:
@@ -125,3 +124,4 @@ def _land(run: _Run, *, timeout: float | None) -> None:
             results.append(result)
     record(run.mount, results, now=run.mount.clock())
     run.tally.delivered += len(results)
+    return len(done)

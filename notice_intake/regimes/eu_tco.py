@@ -14,7 +14,7 @@ from marshmallow import fields, validate
 
 from ..contract.fields import EMAIL_PATTERN, Code, Codes, Const, Country, Flag, Line, Shaped, Text, Timestamp
 from ..contract.referrals import MAX_ITEMS, GroundSchema, ReasonedItemSchema, ReferralSchema, Strict
-from ..core.catalogue import ORDER_CATEGORIES
+from ..core.catalogue import EU, ORDER_CATEGORIES
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
 from ..core.instruments import Details, Instrument
@@ -147,6 +147,7 @@ REMOVAL_ORDER = Instrument(
     outcomes=(Outcome.REMOVED, Outcome.ACCESS_DISABLED, Outcome.ALREADY_GONE, Outcome.NOT_POSSIBLE),
     ground=GroundKind.LAW,
     undoable=False,
+    covers=EU,
     details=_order_details,
 )
 

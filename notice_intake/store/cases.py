@@ -20,12 +20,13 @@ UNDECIDED = (ItemStatus.RECEIVED, ItemStatus.IN_REVIEW, ItemStatus.NEEDS_CLARIFI
 
 
 def by_keys(tx: Tx, keys: Sequence[str]) -> dict[str, Case]:
-    """Return the cases that exist under ``keys``."""
+    """Return the cases that exist under ``keys``, locked in one order until the transaction ends.
+
+    Without the lock, referrals of the same content by several agencies at once would overtake each other for ever.
+    """
     table = tx.tables.case
-    if len(keys) == 1:
-        rows = tx.execute(select(table).where(table.c.key == keys[0]))
-    else:
-        rows = tx.execute(select(table).where(table.c.key.in_(keys)))
+    wanted = table.c.key == keys[0] if len(keys) == 1 else table.c.key.in_(keys)
+    rows = tx.execute(select(table).where(wanted).order_by(table.c.key).with_for_update())
     return {row.key: to_case(row) for row in rows}
 
 

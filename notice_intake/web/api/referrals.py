@@ -81,7 +81,8 @@ def show(mount_of: MountOf) -> View:
         document = status.referral(mount, referral_id, agency=agency)
         response = json_response(document)
         response.set_etag(f"r{document['sequence']}")
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     return view
 
