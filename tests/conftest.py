@@ -120,3 +120,13 @@ def make_house(storage: Storage, tmp_path: Path) -> Callable[..., House]:
 def house(make_house: Callable[..., House]) -> House:
     """A host with everything at its default."""
     return make_house()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Any]:
+    """An agency's endpoint on a real socket."""
+    from receiver import Receiver
+
+    opened = Receiver()
+    yield opened
+    opened.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,8 @@ def import_xarf(mount: Mount, raw: bytes, *, agency_id: str | None, now: datetim
     agency = _given(mount, agency_id) if agency_id else _reporter(mount, document, now=now)
     kept = {**found.document, "imported": {"format": "X-ARF 4", "gaps": list(found.gaps)}}
     body = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
-    submission = Submission(kept, body, CHANNEL, checked=False, original=raw)
+    again = f"import:{hashlib.sha256(raw).hexdigest()}"
+    submission = Submission(kept, body, CHANNEL, again, checked=False, original=raw)
     return Imported(receive(mount, submission, agency=agency, now=now), found.gaps)
 
 

@@ -16,7 +16,8 @@ def insert_one(tx: Tx, row: Mapping[str, Any]) -> bool:
     """Store a referral; False, and nothing stored, where its reference or idempotency key is taken."""
     dialect = postgresql if tx.dialect == "postgresql" else sqlite
     statement = dialect.insert(tx.tables.referral).on_conflict_do_nothing()
-    return bool(tx.execute(statement, row).rowcount)
+    # Without the option SQLAlchemy answers -1 for an INSERT once the driver has closed its cursor.
+    return tx.execute(statement.execution_options(preserve_rowcount=True), row).rowcount == 1
 
 
 def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,59 @@
+"""An agency's endpoint on a real socket, which checks every callback with an independent library."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook
+
+
+class Receiver:
+    """Answers what ``status`` says; keeps what it could verify, in order of arrival."""
+
+    def __init__(self) -> None:
+        self.secret = ""
+        self.status: Callable[[dict[str, Any]], int] = lambda _: 204
+        self.verified: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.rejected: list[str] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.take(dict(self.headers), body)
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/callbacks"
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        event = json.loads(body)
+        status = self.status(event)
+        if status // 100 != 2:
+            return status
+        try:
+            Webhook(self.secret).verify(body, headers)
+        except Exception as error:
+            self.rejected.append(repr(error))
+            return 400
+        self.ids.append(headers["webhook-id"])
+        self.verified.append(event)
+        return status
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
