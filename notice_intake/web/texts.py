@@ -81,7 +81,8 @@ class Texts:
         """Return how much time is left until ``at``, or how much it is over."""
         seconds = int((at - now).total_seconds())
         text = self._stretch(abs(seconds))
-        return text if seconds >= 0 else self.gettext(SHAPES["over"], time=text)
+        over = SHAPES["over"]
+        return text if seconds >= 0 else self.gettext(over, time=text)
 
     def shapes(self) -> dict[str, str]:
         """Return the shapes of ``left`` in this language."""
@@ -108,13 +109,14 @@ class Texts:
     def _stretch(self, seconds: int) -> str:
         minutes, second = divmod(seconds, 60)
         hours, minute = divmod(minutes, 60)
-        if hours >= 48:
-            return self.gettext(SHAPES["days"], d=hours // 24, h=hours % 24)
+        values: dict[str, object] = {"m": minutes, "s": f"{second:02}"}
+        shape = "minutes" if minutes >= 5 else "seconds"
         if hours:
-            return self.gettext(SHAPES["hours"], h=hours, m=f"{minute:02}")
-        if minutes >= 5:
-            return self.gettext(SHAPES["minutes"], m=minutes)
-        return self.gettext(SHAPES["seconds"], m=minutes, s=f"{second:02}")
+            shape, values = "hours", {"h": hours, "m": f"{minute:02}"}
+        if hours >= 48:
+            shape, values = "days", {"d": hours // 24, "h": hours % 24}
+        message = SHAPES[shape]
+        return self.gettext(message, **values)
 
 
 @cache

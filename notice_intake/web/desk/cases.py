@@ -140,7 +140,8 @@ def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseRet
         return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
     args = filter_args(read_filter(request.args))
     target = url_for(".queue", **args) if code == "released" else url_for(".case", case_id=case_id, **args)
-    return leave(see_other(target), desk, Notice(code))
+    # Having claimed shows by itself; the rest is told.
+    return see_other(target) if code == "claimed" else leave(see_other(target), desk, Notice(code))
 
 
 def _changes(file: CaseFile, form: Form) -> tuple[HistoryEntry, ...]:

@@ -23,7 +23,6 @@ MESSAGES = {
     "decided": N_("Decided"),
     "undone": N_("The decision is undone. The case is open again."),
     "none_free": N_("No free case is left here."),
-    "claimed": N_("This case is yours."),
     "released": N_("The case is free again."),
     "taken_over": N_("You have taken this case over."),
     "extended": N_("Your claim is extended."),

@@ -65,13 +65,14 @@ def go_next(notice: Notice) -> Response:
     args = filter_args(chosen)
     if case_id is None:
         return leave(see_other(url_for(".queue", **args)), desk, notice.followed_by("none_free"))
-    return leave(see_other(url_for(".case", case_id=case_id, **args)), desk, notice)
+    target = see_other(url_for(".case", case_id=case_id, **args))
+    return leave(target, desk, notice) if notice.case_id else target
 
 
 def _choices(desk: Desk, chosen: QueueFilter) -> list[tuple[str, str, str, list[tuple[str, str]], str | None]]:
     """Return (name, label, what an empty choice says, options, what is chosen) of every list to choose from."""
     facets, texts = desk_queries.facets(desk.mount), desk.texts
-    of = {name: [(one.value, one.label) for one in values] for name, values in facets.items()}
+    of = {name: [(one.value, texts.gettext(one.label)) for one in values] for name, values in facets.items()}
     of["kind"] = [(value, texts.gettext(words.KINDS.get(value, label))) for value, label in of.get("kind", [])]
     of["language"] = sorted(((value, texts.tongue(value)) for value, _ in of.get("language", [])), key=itemgetter(1))
     for name, table in (("claim", words.CLAIMS), ("due", words.DUES)):

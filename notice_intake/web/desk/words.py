@@ -38,15 +38,15 @@ KINDS = {
 
 #: outcome: (what the button says, what it means)
 OUTCOME_CHOICES = {
-    "removed": (N_("Remove"), N_("Taken down everywhere")),
-    "access_disabled": (N_("Disable access"), N_("Unreachable from the countries chosen")),
-    "visibility_restricted": (N_("Restrict visibility"), N_("Stays up, but harder to find or to share")),
-    "account_suspended": (N_("Suspend account"), N_("The account is stopped for a time")),
-    "account_terminated": (N_("Terminate account"), N_("The account is closed for good")),
-    "no_action": (N_("Take no action"), N_("Breaks neither law nor terms")),
-    "already_gone": (N_("Already gone"), N_("Was here, is no longer")),
-    "not_found": (N_("Not found"), N_("Nothing here under this name")),
-    "not_possible": (N_("Not possible"), N_("Cannot be carried out, for a stated reason")),
+    "removed": (N_("Remove"), N_("taken down everywhere")),
+    "access_disabled": (N_("Disable access"), N_("in the countries chosen")),
+    "visibility_restricted": (N_("Restrict visibility"), N_("harder to find or share")),
+    "account_suspended": (N_("Suspend account"), N_("stopped for a time")),
+    "account_terminated": (N_("Terminate account"), N_("closed for good")),
+    "no_action": (N_("Take no action"), N_("breaks no rule")),
+    "already_gone": (N_("Already gone"), N_("was here before")),
+    "not_found": (N_("Not found"), N_("nothing under this name")),
+    "not_possible": (N_("Not possible"), N_("for a stated reason")),
 }
 
 OUTCOMES = {
@@ -104,7 +104,7 @@ FLAGS = {
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
 DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
 CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import")}
-CLAIMS = {"free": N_("Free"), "mine": N_("Mine"), "held": N_("Held by others")}
+CLAIMS = {"free": N_("Nobody"), "mine": N_("Me"), "held": N_("Anybody")}
 DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
 #: filter: (its label, what it says when nothing is chosen)
@@ -114,7 +114,7 @@ FILTERS = {
     "kind": (N_("Kind"), N_("Every kind")),
     "language": (N_("Language"), N_("Every language")),
     "operation": (N_("Operation"), N_("Every operation")),
-    "claim": (N_("Claim"), N_("Any claim")),
+    "claim": (N_("Held by"), N_("Any")),
     "due": (N_("Due"), N_("Any time")),
 }
 
@@ -186,6 +186,33 @@ ACTIONS = {
 ACTORS = {"system": N_("the system")}
 #: the facts of a journal entry that say something to a person; ids and counts do not
 FACTS = {"reason": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
+
+#: the regimes' own words, where they are known here; a new regime shows in its own language until it is added
+REGIMES = (
+    N_("IRU referral"),
+    N_("DSA notice"),
+    N_("Trusted flagger notice"),
+    N_("TCO removal order"),
+    N_("Art. 3(3) Reg. (EU) 2021/784: one hour from receipt"),
+    N_("House target: answer referrals within 24 hours"),
+    N_("House target 24 hours; Art. 22(1) DSA gives trusted flaggers priority"),
+    N_("House target 72 hours; Art. 16(6) DSA asks for a timely decision"),
+)
+DETAILS = (
+    N_("Good faith"),
+    N_("Area of expertise"),
+    N_("Status awarded in"),
+    N_("Issuing authority"),
+    N_("Kind of authority"),
+    N_("Signed for it by"),
+    N_("File number"),
+    N_("Addressee"),
+    N_("Legal representative"),
+    N_("Main establishment"),
+    N_("Signature"),
+    N_("Follow-up"),
+    N_("Redress"),
+)
 
 #: (field, code): what the moderator is told; the rules themselves live in ``core.decisions``
 FIELD_ERRORS = {
