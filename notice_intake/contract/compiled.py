@@ -30,7 +30,7 @@ class Contract:
         self._compiled = jsonschema_rs.Draft202012Validator(self.published, validate_formats=True)
 
     def check(self, document: Any) -> None:
-        """Return where the document keeps the contract; else raise ``DocumentRefused`` with a pointer for each fault."""
+        """Return if the document keeps the contract; else raise ``DocumentRefused`` with a pointer for each fault."""
         if self._compiled.is_valid(document):
             return
         check_depth(document)
@@ -64,6 +64,19 @@ _CODES = {
     "Unknown field.": ("unknown_field", "This field is not known here. Take it out, or check its spelling."),
     "Field may not be null.": ("null", "Leave the field out instead of sending null."),
 }
+#: Stable words for the rest of marshmallow's messages, by how they begin; what matches none is ``invalid``.
+_BEGINNINGS = (
+    ("Not a valid ", "wrong_type"),
+    ("Invalid input type", "wrong_type"),
+    ("Must be one of:", "not_listed"),
+    ("Length must be ", "length"),
+    ("Longer than maximum ", "length"),
+    ("Shorter than minimum ", "length"),
+)
+
+
+def _code_of(message: str) -> str:
+    return next((code for beginning, code in _BEGINNINGS if message.startswith(beginning)), "invalid")
 
 
 def flatten(messages: Any, pointer: str = "") -> Iterator[FieldError]:
@@ -77,5 +90,5 @@ def flatten(messages: Any, pointer: str = "") -> Iterator[FieldError]:
         if isinstance(message, Mapping):
             yield from flatten(message, pointer)
             continue
-        code, detail = _CODES.get(str(message), ("invalid", str(message)))
+        code, detail = _CODES.get(str(message)) or (_code_of(str(message)), str(message))
         yield FieldError(pointer, code, detail)

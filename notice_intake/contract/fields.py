@@ -9,9 +9,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-#: RFC 3339 with seconds and an offset; years that every reader knows.
+_HOUR_AND_MINUTE = "([01][0-9]|2[0-3]):[0-5][0-9]"
+#: RFC 3339 with seconds and an offset; years that every reader knows, and no leap second: hardly any reader takes one.
 TIME_PATTERN = (
-    r"^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+    rf"^(19|20)[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR_AND_MINUTE}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR_AND_MINUTE})$"
 )
 #: BCP 47, as far as its shape goes.
 LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$"
@@ -23,12 +24,16 @@ COUNTRY_PATTERN = r"^[A-Z]{2}$"
 class Pattern(validate.Validator):
     """A regular expression that must match the whole text; published as ``pattern``."""
 
-    def __init__(self, pattern: str, *, error: str) -> None:
+    def __init__(self, pattern: str, *, error: str, longest: int | None = None) -> None:
         self.pattern = pattern
         self._error = error
         self._compiled = re.compile(pattern[1:-1])
+        self._longest = longest
 
     def __call__(self, value: str) -> str:
+        # marshmallow asks every validator, and some patterns take quadratic time: what is too long is refused already.
+        if self._longest is not None and len(value) > self._longest:
+            return value
         if not self._compiled.fullmatch(value):
             raise ValidationError(self._error)
         return value
@@ -54,7 +59,7 @@ class Timestamp(fields.String):
 class Flag(fields.Boolean):
     """true or false, and nothing that only looks like it."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002  marshmallow's own
         if not isinstance(value, bool):
             raise ValidationError("Write true or false.")
         return value
@@ -93,7 +98,7 @@ class Shaped(fields.String):
     """A text of a given shape."""
 
     def __init__(self, pattern: str, *, error: str, longest: int = 320, **options: Any) -> None:
-        checks = [validate.Length(max=longest), Pattern(pattern, error=error)]
+        checks = [validate.Length(max=longest), Pattern(pattern, error=error, longest=longest)]
         super().__init__(validate=checks, **options)
 
 
@@ -114,7 +119,7 @@ class Country(Shaped):
 class Always(fields.Boolean):
     """A statement that can only be true, such as good faith."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002  marshmallow's own
         if value is not True:
             raise ValidationError("This must be true.")
         return value
@@ -135,7 +140,7 @@ class OneOfKind(fields.Field[Any]):
         self.kinds = {kind: schema() for kind, schema in kinds.items()}
         super().__init__(**options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002  marshmallow's own
         if not isinstance(value, dict):
             raise ValidationError("Write an object.")
         kind = value.get("kind")

@@ -43,12 +43,12 @@ class Strict(Schema):
 class OperationSchema(Strict):
     """A coordinated action that several referrals belong to."""
 
-    code = Shaped(r"^[A-Za-z0-9._-]+$", error="Use letters, digits, dot, dash and underscore.", longest=64, required=True)
+    code = Shaped(r"^[A-Za-z0-9._-]+$", error="Use letters, digits, dot, dash, underscore.", longest=64, required=True)
     name = Line(longest=200)
 
 
 class GroundSchema(Strict):
-    """Why the agency holds that the content should not stay: a provision of law, or a clause of the platform's terms."""
+    """Why the agency holds that the content should not stay: a provision of law, or a clause of the terms."""
 
     kind = Code(GroundKind, required=True)
     reference = Line(longest=500)

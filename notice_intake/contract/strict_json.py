@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ..errors import MalformedBody
@@ -27,8 +28,8 @@ def read_json(raw: bytes) -> Any:
         raise MalformedBody(f"The body is not JSON: {error.msg} at {where}.") from None
     except RecursionError:
         raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
-    except ValueError as error:  # a number of more digits than Python converts
-        raise MalformedBody(f"The body holds a number that cannot be read: {error}") from None
+    except ValueError:  # more digits than Python converts
+        raise MalformedBody("The body holds a number of thousands of digits. Write it as text.") from None
     if "\\u" in text:
         _refuse_characters(value)
     return value
@@ -53,10 +54,18 @@ def _children(value: Any) -> list[Any]:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = _first_repeated(name for name, _ in pairs)
         raise MalformedBody(f"The field {twice[:80]!r} stands twice in one object. Keep one.")
     return result
+
+
+def _first_repeated(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
 
 
 def _no_constant(name: str) -> NoReturn:
