@@ -237,8 +237,9 @@ def _item(
         content |= {"producer": f"Quayside Studio {dice.randrange(1, 9)}", "graphic": dice.random() < 0.1}
     if dice.random() < 0.15:
         content["also_at"] = [f"https://elsewhere.example/{subject.id}"]
+    words = "order" if url_only else "request"
     target = {"kind": "url", "url": link} if url_only else _target(subject, link, dice)
-    return {"reference": reference, "target": target, "content": content, "reasons": TEXTS[unit.language]["request"]}
+    return {"reference": reference, "target": target, "content": content, "reasons": TEXTS[unit.language][words]}
 
 
 def _target(subject: Subject, link: str, dice: random.Random) -> dict[str, Any]:

@@ -65,8 +65,10 @@ class Page(HTMLParser):
         #: Where ``rel=next`` leads, and the text of the first heading.
         self.following: str | None = None
         self.heading = ""
+        #: What the page says is wrong.
+        self.alert = ""
         self._text: list[str] = []
-        self._in_heading = False
+        self._in_heading = self._alarmed = False
         self._select: Field | None = None
         self._text_area: Field | None = None
         self._outside: dict[str, list[Field]] = {}
@@ -90,6 +92,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
+        self._alarmed = self._alarmed or values.get("role") == "alert"
         match tag:
             case "a" if "href" in values:
                 self.links.append(values["href"])
@@ -117,6 +120,8 @@ class Page(HTMLParser):
             self._text_area = None
         elif tag == "h1":
             self._in_heading = False
+        elif tag == "div":
+            self._alarmed = False
 
     def handle_data(self, data: str) -> None:
         if self._text_area is not None:
@@ -125,6 +130,8 @@ class Page(HTMLParser):
             self._text.append(data)
             if self._in_heading:
                 self.heading = f"{self.heading} {data.strip()}".strip()
+            if self._alarmed:
+                self.alert = f"{self.alert} {data.strip()}".strip()
 
     def _control(self, tag: str, values: dict[str, str]) -> None:
         name, kind = values.get("name", ""), values.get("type", "text").lower() if tag == "input" else tag

@@ -139,6 +139,9 @@ def _watch(
             killer.strike(progress)
         if not any(one.is_alive() for one in moderators) and all(one.get("state") == "settled" for one in states):
             break
+        if any(one.gave_up for one in moderators):
+            progress.note("a moderator cannot go on")
+            break
         _stop_on_a_fall(stage)
         stage.family.measure()
         time.sleep(0.5)
@@ -167,8 +170,8 @@ def _stay(stage: Stage, agencies: list[Agency], *, items: int) -> None:
     progress.close()
     print(f"\nThe platform    {stage.base}/")
     print(f"The desk        {stage.base}/notices/desk/")
-    print(f"The API         {stage.base}/notices/v1/openapi.json")
-    print(f"The agencies    {_short(stage.folder)}/agency-*/status.json")
+    print(f"The API         {stage.base}/notices/v1/referrals")
+    print(f"The agencies    {_short(stage.folder)}/agency-*/: the token in settings.json, what it knows in status.json")
     print(f"\nLog in with the password {population.PASSWORD}:")
     for handle, name, role in population.LOG_INS:
         print(f"  {handle:<10}{name if role != 'member' else 'a member with an inbox'}")

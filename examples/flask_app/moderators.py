@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 import zlib
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -38,6 +37,7 @@ class Moderator(threading.Thread):
         self.over = over
         self.decided: dict[str, str] = {}
         self.trouble: list[str] = []
+        self.gave_up = False
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -51,6 +51,10 @@ class Moderator(threading.Thread):
                 # The platform is away. What was on its way may have arrived or not: the case's own page says.
                 self.stopped.wait(0.5)
                 page = self._again(page)
+            except (KeyError, ValueError, StopIteration) as error:
+                self.trouble.append(f"{page.url if page else ''}: {error!r}")
+                self.gave_up = True
+                return
 
     def _step(self, page: Page) -> Page | None:
         """Do what the page asks for; return the page after it, or None where the work is done."""
@@ -73,10 +77,9 @@ class Moderator(threading.Thread):
             self.decided[case_id] = outcome
             return after
         # Another referral joined the case meanwhile, or the form was refused: read it again.
-        self.trouble.append(f"{case_id} {outcome}: {after.status}")
-        if after.status != 409:
-            self.trouble.append(after.text[:400])
-            time.sleep(0.2)
+        self.trouble.append(f"{case_id} {outcome}: {after.status} {after.alert}")
+        if sum(one.startswith(case_id) for one in self.trouble) > 4:
+            raise ValueError("refused again and again")
         return self.browser.open(urlsplit(page.url).path.removesuffix("/decision"))
 
     def _idle(self) -> Page | None:
@@ -130,7 +133,8 @@ def choose(page: Page, form: Form) -> str:
     for words, outcome in ABSENT:
         if words in page.text and outcome in offers:
             return outcome
-    number = zlib.crc32(f"{page.heading} {re.search(r'@[a-z_0-9]+', page.text)}".encode()) % 100
+    uploader = re.search(r"@[a-z_0-9]+", page.text)
+    number = zlib.crc32(f"{page.heading} {uploader[0] if uploader else ''}".encode()) % 100
     for outcome, share in ACCOUNTS if page.heading.startswith("@") else CONTENT:
         number -= share
         if number < 0 and outcome in offers:
@@ -143,7 +147,8 @@ def fill(form: Form, outcome: str) -> None:
     form.fill("outcome", outcome)
     form.fill("facts", "The item was opened and looked at.")
     if outcome == "access_disabled":
-        form.fill("territories", "BE", "PL")
+        # An order holds in every Member State: Reg. (EU) 2021/784 Art. 3(3).
+        form.fill("territories", *(("BE", "PL") if "no_action" in form.offers("outcome") else ("EU",)))
     if outcome == "not_possible":
         form.fill("impossibility", "insufficient_information")
     if outcome not in RESTRICTIVE:

@@ -204,9 +204,9 @@ def describe(row: Moderated) -> Content:
         facts["Views"] = str(row.views)
     else:
         kind, title, when = row.kind, row.title, row.published_at
-        stills = [f"/staff/media/{row.id}.svg?still={n}" for n in (0, 1, 2)] if kind == "video" else []
-        parts = [Part("image", f"{row.title} ({kind})", url) for url in stills or [f"/staff/media/{row.id}.svg"]]
-        parts.append(Part("text", row.text))
+        file = f"/staff/media/{row.id}.svg"
+        stills = [Part("image", f"Still {n} of 3", f"{file}?still={n}") for n in (1, 2, 3)]
+        parts = [*(stills if kind == "video" else [Part("image", row.title, file)]), Part("text", row.text)]
         facts |= {"Views": str(row.views)} | ({"Length": f"{row.seconds} s"} if row.seconds else {})
     return Content(
         key=key_of(row),

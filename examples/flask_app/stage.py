@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,9 @@ class Stage:
             "NOTICE_INTAKE_PLATFORM_NAME": "Harbour",
             "PYTHONUNBUFFERED": "1",
         }
+        if self.env.get("NOTICE_INTAKE_STORAGE_URL"):
+            # Only the embedded storage makes a key of its own.
+            self.env.setdefault("NOTICE_INTAKE_SECRET_KEYS", secrets.token_urlsafe(48))
         for name in ("instance", "logs"):
             (folder / name).mkdir(parents=True)
 
