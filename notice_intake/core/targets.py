@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from .codes import TargetKind
+
+
+#: Longer keys are shortened by their digest: no database indexes texts of any length.
+LONGEST_KEY = 300
+
+
+def bounded_key(key: str) -> str:
+    """Return ``key``, or where it is too long for an index its beginning and its SHA-256."""
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[:100]} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,11 @@ class Target:
 
     @property
     def key(self) -> str:
-        """The key of the case where the platform cannot resolve the target."""
+        """The key of the case where the platform cannot resolve the target, short enough for an index."""
+        return bounded_key(self._plain_key)
+
+    @property
+    def _plain_key(self) -> str:
         if self.link is not None:
             return "link:" + self.link
         if self.id is not None:
@@ -77,3 +93,8 @@ class Content:
     parts: tuple[Part, ...] = ()
     #: Further facts worth a moderator's eye, in the order to be shown: views, followers, earlier removals …
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def case_key(self) -> str:
+        """The key of the case that holds this content."""
+        return bounded_key("content:" + self.key)

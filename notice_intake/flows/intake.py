@@ -42,7 +42,7 @@ class Prepared:
     def key_of(self, index: int) -> str:
         """The key of the case that an item belongs to."""
         content = self.contents[index]
-        return "content:" + content.key if content is not None else self.referral.items[index].target.key
+        return content.case_key if content is not None else self.referral.items[index].target.key
 
 
 @dataclass(slots=True)
@@ -198,6 +198,7 @@ class Batch:
             "agency_id": self._agency.id,
             "position": index,
             "reference": item.reference,
+            "target_key": item.target.key,
             "instrument": referral.instrument,
             "operation": referral.operation,
             "status": status,
@@ -311,7 +312,7 @@ def _case_row(prepared: Prepared, item: Item, content: Content | None, *, now: d
     target = item.target
     return {
         "id": new_id("cas"),
-        "key": "content:" + content.key if content is not None else target.key,
+        "key": content.case_key if content is not None else target.key,
         "state": CaseState.OPEN,
         "version": 1,
         "sequence": 0,

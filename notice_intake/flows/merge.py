@@ -24,7 +24,7 @@ def settle_resolution(tx: Tx, case_id: str, content: Content | None, *, now: dat
         return
     if not content.live:
         flags = (*flags, "gone")
-    key = "content:" + content.key
+    key = content.case_key
     known = cases.by_keys(tx, [key]).get(key)
     if known is not None and known.id != case_id:
         _suggest(tx, case, known, now=now)

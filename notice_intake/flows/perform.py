@@ -88,10 +88,10 @@ def give_up(mount: Mount, task: Task, *, reason: str, now: datetime) -> None:
 
 def action_of(task: Task) -> Action:
     """The decision as the platform has to carry it out."""
-    key: str = task.case.key
+    content = task.case.content
     return Action(
         outcome=Outcome(task.decision.outcome),
-        content_key=key.removeprefix("content:") if key.startswith("content:") else None,
+        content_key=content["key"] if content else None,
         target=cases.target_from_json(task.case.target),
         territories=tuple(task.decision.territories),
         case_id=task.case.id,

@@ -53,7 +53,12 @@ def version_table(storage: Storage) -> str:
 def _config(storage: Storage, connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    config.attributes.update(connection=connection, tables=storage.tables, version_table=version_table(storage))
+    config.attributes.update(
+        connection=connection,
+        tables=storage.tables,
+        prefix=storage.tables.agency.name.removesuffix("agency"),
+        version_table=version_table(storage),
+    )
     return config
 
 

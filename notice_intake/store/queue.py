@@ -12,6 +12,7 @@ from sqlalchemy import Row, Select, exists, func, literal_column, or_, select, t
 from ..core.codes import CaseState
 from ..core.links import canonical_link
 from ..core.queue import QueueFilter
+from ..core.targets import bounded_key
 from ..errors import LinkRefused
 from .storage import Tx
 
@@ -142,9 +143,16 @@ def _matches(tx: Tx, text: str) -> list[str]:
         by_referral.where(referral.c.id == text),
         by_referral.where(referral.c.agency_reference == text),
         select(item.c.case_id).where(item.c.reference == text),
-        select(case.c.id).where(case.c.locator == text),
+        select(item.c.case_id).where(item.c.target_key.in_(_names(text))),
     ]
-    with suppress(LinkRefused):
-        queries.append(select(case.c.id).where(case.c.key == "link:" + canonical_link(text)))
     # One index each; joined by OR or UNION they would read the whole queue.
     return sorted({found for query in queries for found in tx.execute(query.limit(SEARCH_LIMIT)).scalars()})
+
+
+def _names(text: str) -> list[str]:
+    """Return the target keys that a text may mean: a link in any spelling, a handle, an id."""
+    handle = text.lstrip("@").casefold()
+    names = [f"{kind}-{word}" for kind in ("account", "channel") for word in (f"handle:{handle}", f"id:{text}")]
+    with suppress(LinkRefused):
+        names.append("link:" + canonical_link(text))
+    return [bounded_key(name) for name in names]

@@ -173,7 +173,7 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         prefix + "case",
         metadata,
         Column("id", Id, primary_key=True),
-        Column("key", String(2200), nullable=False, unique=True),
+        Column("key", String(400), nullable=False, unique=True),
         Column("state", String(20), nullable=False),
         Column("version", Integer, nullable=False),
         Column("sequence", Integer, nullable=False),
@@ -185,7 +185,7 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("category", String(100), nullable=False),
         Column("kind", String(20), nullable=False),
         Column("language", String(35)),
-        Column("locator", String(2200), nullable=False),
+        Column("locator", Text, nullable=False),
         Column("target", Json, nullable=False),
         Column("content", Json),
         Column("flags", Json, nullable=False),
@@ -203,7 +203,6 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
     )
     Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
-    Index(f"ix_{prefix}case_locator", case.c.locator)
     held = text("claimed_by IS NOT NULL")
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
     item = Table(
@@ -215,6 +214,7 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("agency_id", Id, nullable=False),
         Column("position", Integer, nullable=False),
         Column("reference", String(200), nullable=False),
+        Column("target_key", String(400), nullable=False),
         Column("instrument", String(100), nullable=False),
         Column("operation", String(64)),
         Column("status", String(30), nullable=False),
@@ -227,6 +227,7 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Index(None, "agency_id", "case_id"),
         Index(None, "operation", "case_id"),
         Index(None, "reference"),
+        Index(None, "target_key"),
     )
     decision = Table(
         prefix + "decision",

@@ -1,0 +1,92 @@
+"""The shipped revisions make the tables that the code describes, and nothing of the host's is touched."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from notice_intake import Storage
+from notice_intake.store import migrate
+
+
+@pytest.fixture
+def empty(database):
+    url, schema = database
+    opened = Storage.from_url(url, schema=schema)
+    yield opened
+    opened.dispose()
+
+
+def names(storage: Storage) -> set[str]:
+    with storage.connect() as connection:
+        return set(inspect(connection).get_table_names(schema=storage.tables.metadata.schema))
+
+
+def differences(storage: Storage) -> list[object]:
+    ours = {table.name for table in storage.tables.metadata.tables.values()}
+    options = {
+        "include_schemas": storage.tables.metadata.schema is not None,
+        "include_name": lambda name, kind, parents: name in ours if kind == "table" else True,
+        "compare_type": True,
+        "version_table": migrate.version_table(storage),
+        "version_table_schema": storage.tables.metadata.schema,
+    }
+    with storage.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts=options), storage.tables.metadata)
+
+
+def test_the_revisions_make_what_the_code_describes(empty):
+    migrate.upgrade(empty)
+    assert differences(empty) == []
+    assert migrate.current(empty) == migrate.head()
+
+
+def test_upgrading_again_changes_nothing(empty):
+    migrate.upgrade(empty)
+    before = names(empty)
+    migrate.upgrade(empty)
+    assert names(empty) == before
+
+
+def test_going_back_to_the_base_drops_every_table_of_ours(empty):
+    migrate.upgrade(empty)
+    migrate.downgrade(empty, "base")
+    assert names(empty) == {migrate.version_table(empty)}
+    migrate.upgrade(empty)
+    assert differences(empty) == []
+
+
+def test_another_prefix_lives_beside_it(database):
+    url, schema = database
+    first, second = (Storage.from_url(url, schema=schema, prefix=prefix) for prefix in ("ni_", "second_"))
+    for storage in (first, second):
+        migrate.upgrade(storage)
+    assert {name.split("_")[0] for name in names(first)} == {"ni", "second"}
+    migrate.downgrade(second, "base")
+    assert {name for name in names(first) if name.startswith("second_")} == {"second_alembic_version"}
+    assert differences(first) == []
+    for storage in (first, second):
+        storage.dispose()
+
+
+def test_the_host_keeps_its_own_alembic_version(tmp_path):
+    url = f"sqlite:///{tmp_path / 'host.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('host-7')"))
+    storage = Storage.from_url(url)
+    migrate.upgrade(storage)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "host-7"
+    storage.dispose()
+    engine.dispose()
+
+
+def test_a_host_can_keep_our_tables_out_of_its_own_autogenerate():
+    include = migrate.include_name("ni_")
+    assert not include("ni_case", "table", {})
+    assert include("users", "table", {})
+    assert include("ni_case", "index", {})
