@@ -15,7 +15,6 @@ from marshmallow import Schema, ValidationError
 
 from ..errors import DocumentRefused, FieldError
 from .json_schema import json_schema_of
-from .strict_json import check_depth
 
 log = logging.getLogger("notice_intake.contract")
 
@@ -33,7 +32,6 @@ class Contract:
         """Return if the document keeps the contract; else raise ``DocumentRefused`` with a pointer for each fault."""
         if self._compiled.is_valid(document):
             return
-        check_depth(document)
         raise DocumentRefused(self.explain(document))
 
     def explain(self, document: Any) -> list[FieldError]:

@@ -30,25 +30,25 @@ def read_json(raw: bytes) -> Any:
         raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError:  # more digits than Python converts
         raise MalformedBody("The body holds a number of thousands of digits. Write it as text.") from None
+    # Counting takes a thousandth of walking, and spares nearly every body the walk.
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value)
     if "\\u" in text:
         _refuse_characters(value)
     return value
 
 
-def check_depth(value: Any, *, depth: int = MAX_DEPTH) -> None:
-    """Raise ``MalformedBody`` where a value is nested deeper than ``depth``. Cheap only for what is short."""
-    level: list[Any] = [value]
-    for _ in range(depth):
-        level = [child for one in level for child in _children(one)]
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for one in level for inner in _inside(one) if isinstance(inner, dict | list)]
         if not level:
             return
-    raise MalformedBody(f"The body is nested deeper than {depth} levels.")
+    raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

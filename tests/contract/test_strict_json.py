@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from notice_intake.contract.strict_json import MAX_DEPTH, check_depth, read_json
+from notice_intake.contract.strict_json import MAX_DEPTH, read_json
 from notice_intake.errors import MalformedBody
 
 REFUSED = [
@@ -66,12 +66,12 @@ def test_whatever_is_json_reads_as_everywhere(raw):
 
 
 def test_depth_is_counted_in_levels():
-    nested: object = 1
-    for _ in range(MAX_DEPTH - 1):
-        nested = [nested]
-    check_depth(nested)
-    with pytest.raises(MalformedBody, match="deeper than 32"):
-        check_depth([{"a": nested}])
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        for depth in (1, MAX_DEPTH):
+            read_json(opening * depth + b"1" + closing * depth)
+        with pytest.raises(MalformedBody, match="deeper than 32"):
+            read_json(opening * (MAX_DEPTH + 1) + b"1" + closing * (MAX_DEPTH + 1))
+    read_json(b"[" + b",".join([b"[[1],{}]"] * 100) + b"]")  # wide is not deep
 
 
 @pytest.mark.parametrize(
