@@ -7,7 +7,7 @@ from alembic import context
 attributes = context.config.attributes
 tables = attributes["tables"]
 schema = tables.metadata.schema
-names = {table.name for table in tables.metadata.tables.values()}
+names = {table.name for table in tables.metadata.tables.values()} | {schema}
 
 context.configure(
     connection=attributes["connection"],
@@ -15,7 +15,7 @@ context.configure(
     version_table=attributes["version_table"],
     version_table_schema=schema,
     include_schemas=schema is not None,
-    include_name=lambda name, kind, _parents: name in names if kind == "table" else True,
+    include_name=lambda name, kind, _parents: name in names if kind in ("table", "schema") else True,
     render_as_batch=attributes["connection"].dialect.name == "sqlite",
 )
 with context.begin_transaction():
