@@ -34,6 +34,7 @@ test: $(VENV)/.test ## the tests
 
 lint: $(VENV)/.lint ## ruff, mypy, import contracts
 	@echo "ruff check";        $(VENV)/bin/ruff check notice_intake tests examples
+	@echo "ruff format";       $(VENV)/bin/ruff format --check --quiet notice_intake tests examples
 	@echo "mypy --strict";     $(VENV)/bin/mypy
 	@echo "import contracts";  $(VENV)/bin/lint-imports
 

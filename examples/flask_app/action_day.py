@@ -121,9 +121,7 @@ def build(items: int = ITEMS, *, seed: int = 2017) -> ActionDay:
     return ActionDay(population, tuple(plans), len(subjects))
 
 
-def _orders(
-    known: Sequence[Subject], second: Mapping[str, str], dice: random.Random
-) -> list[tuple[Subject, str]]:
+def _orders(known: Sequence[Subject], second: Mapping[str, str], dice: random.Random) -> list[tuple[Subject, str]]:
     """Choose what courts order to be removed: half of it another agency refers too, and the order's hour takes over."""
     subjects = [one for one in known if one.kind in ("video", "post")]
     dice.shuffle(subjects)

@@ -181,9 +181,7 @@ def _stay(stage: Stage, agencies: list[Agency], *, items: int) -> None:
         time.sleep(1)
 
 
-def _tell(
-    total: Reckoning, stage: Stage, agencies: list[Agency], moderators: list[Moderator], took: float
-) -> int:
+def _tell(total: Reckoning, stage: Stage, agencies: list[Agency], moderators: list[Moderator], took: float) -> int:
     results = [one.result for one in agencies]
     right = not total.lost and not total.faults
     print()

@@ -28,6 +28,7 @@ from notice_intake import (
 
 from .accounts import signed_in
 from .models import (
+    DELETED,
     LIVE,
     REMOVED,
     SUSPENDED,
@@ -96,6 +97,8 @@ class HarbourPlatform:
 
     def inform(self, uploader: str, statement: Statement, *, key: str) -> None:
         with self.db.session.begin() as session:
+            if session.get(Account, uploader) is None:
+                raise PlatformRefused("Harbour knows no such account.")
             if session.get(Message, key) is None:
                 session.add(Message(key=key, account_id=uploader, **letter(statement)))
 
@@ -184,7 +187,8 @@ def settle(session: Session, row: Moderated, content_key: str) -> None:
     """Set what may be seen from all the measures that stand, so that taking one back leaves the others in force."""
     standing = session.scalars(select(Measure).filter_by(content_key=content_key, active=True)).all()
     states = {STATE_AFTER[m.outcome] for m in standing if m.outcome in STATE_AFTER}
-    row.state = next((state for state in (TERMINATED, SUSPENDED, REMOVED) if state in states), LIVE)
+    if row.state != DELETED:
+        row.state = next((state for state in (TERMINATED, SUSPENDED, REMOVED) if state in states), LIVE)
     disabled = [m.territories or "*" for m in standing if m.outcome == "access_disabled"]
     row.withheld_in = ",".join(sorted({code for codes in disabled for code in codes.split(",")}))
     row.unlisted = any(m.outcome == "visibility_restricted" for m in standing)

@@ -16,6 +16,7 @@ from notice_intake.core.actions import Action, Statement
 from notice_intake.core.codes import GroundKind, Outcome, TargetKind
 from notice_intake.core.links import canonical_link
 from notice_intake.core.targets import Hash, Target
+from notice_intake.testing import assert_platform_conforms
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,11 @@ def action(subject, outcome, *territories, decision="dec_1"):
 def seen(client, subject, country):
     """The status of a page as seen from a country."""
     return client.get(f"{subject.path}{'&' if '?' in subject.path else '?'}country={country}").status_code
+
+
+def test_harbour_keeps_what_notice_intake_relies_on(platform, day):
+    unknown = next(one for one in day.population.subjects if one.presence == "unknown" and one.kind == "post")
+    assert_platform_conforms(platform, known=live(day, "video").link, unknown=unknown.link)
 
 
 def test_all_the_ways_to_name_a_video_lead_to_one_content(platform, day):
@@ -184,6 +190,13 @@ def test_what_is_not_there_is_refused_for_good(platform, day):
     unknown = next(one for one in day.population.subjects if one.presence == "unknown")
     with pytest.raises(PlatformRefused):
         platform.apply(action(unknown, "removed"), key="k1")
+
+
+def test_taking_a_decision_back_does_not_bring_back_what_its_uploader_took_down(platform, client, day):
+    gone = next(one for one in day.population.subjects if one.presence == "gone")
+    platform.apply(action(gone, "removed"), key="k1")
+    platform.revert(action(gone, "removed"), key="k2")
+    assert client.get(gone.path).status_code == 410
 
 
 def test_a_copy_is_kept_once_and_holds_no_password(platform, db, day):
