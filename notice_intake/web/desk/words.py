@@ -133,7 +133,6 @@ EFFECT_KINDS = {
 EFFECT_STATES = {
     "dead": (N_("Failed for good"), "alarm"),
     "due": (N_("Waiting"), "plain"),
-    "held": (N_("Held"), "care"),
     "done": (N_("Done"), "good"),
     "feed": (N_("In the feed"), "plain"),
     "cancelled": (N_("Cancelled"), "plain"),
@@ -142,7 +141,6 @@ EFFECT_STATES = {
 EFFECT_HINTS = {
     "dead": N_("Given up after every retry. Mend the cause, then replay."),
     "due": N_("Will be tried at the time shown."),
-    "held": N_("The agency's address is switched off; kept until it is back."),
     "done": N_("Confirmed by the other side."),
     "feed": N_("For an agency without an address: read by polling."),
     "cancelled": N_("The decision was undone before this left."),
