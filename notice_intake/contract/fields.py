@@ -16,7 +16,7 @@ TIME_PATTERN = (
 )
 #: BCP 47, as far as its shape goes.
 LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$"
-LINE_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 EMAIL_PATTERN = r"^[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+\.[^@\x00-\x20\x7f]+$"
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
 
