@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..auth import bearer
+from ..auth import bearer, schemes
 from ..auth.envelope import Credential, Envelope
 from ..core.catalogue import country
 from ..core.journal import Actor, Entry
@@ -62,12 +62,15 @@ def enrol(
 
 
 def rotate(mount: Mount, agency_id: str, *, now: datetime) -> Enrolled:
-    """Give an agency a further token. The newest two stay alive, so that it can change over without a gap."""
+    """Give an agency a further token. The newest two stay alive, so that it can change over without a gap.
+
+    Keys of other schemes are left as they are.
+    """
     with mount.storage.begin() as tx:
         if store.find(tx, agency_id) is None:
             raise NotFound(f"There is no agency {agency_id}.")
         token = _add_token(mount, tx, agency_id, now=now)
-        for old in store.live_keys(tx, agency_id)[:-2]:
+        for old in [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME][:-2]:
             store.revoke(tx, old.key_id, now=now)
         journal.append(tx, [Entry(Actor("operator"), "agency.key_added", agency_id, now)])
     return Enrolled(agency_id, token)
@@ -84,13 +87,13 @@ def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
 
 
 def authenticate(mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime) -> Agency:
-    """Return the agency whose key signed this request.
+    """Return the agency whose key this request carries, under whichever scheme its ``Authorization`` names.
 
     Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.
     """
-    claimed = bearer.read(envelope, signer=mount.secrets.signer(bearer.PURPOSE))
+    scheme, claimed = schemes.claim(envelope, secrets=mount.secrets)
     found = store.credential_and_agency(tx, claimed.key_id)
-    credential = bearer.check(claimed, found[0] if found else None, now=now.timestamp())
+    credential = scheme.check(claimed, found[0] if found else None, now=now.timestamp())
     if found is None:
         raise CredentialsRefused("unknown")
     if scope not in credential.scopes:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from ..auth.schemes import challenge
 from ..contract.problems import PLAIN, problem_of, type_of
 from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken
 from ..ids import new_id
@@ -42,7 +43,7 @@ def of_ours(error: NoticeIntakeError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, CredentialsRefused):
         log.info("credentials refused (%s): %s", request_id(), error.reason)
-        headers["WWW-Authenticate"] = 'Bearer realm="notice_intake"'
+        headers["WWW-Authenticate"] = challenge()
     if isinstance(error, ReferenceTaken):
         headers["Location"] = f"{root()}/v1/referrals/{error.referral_id}"
     if document["status"] == 503:
@@ -61,9 +62,16 @@ def respond(document: dict[str, Any], headers: dict[str, str] | None = None) -> 
 
 
 def root() -> str:
-    """The path of the API's root, as the outside sees it."""
-    before, _, _ = request.path.partition("/v1/")
-    return str(request.script_root) + (before if "/v1/" in request.path else "")
+    """The path of the API's root, as the outside sees it: under any prefix, also one that looks like a path of ours."""
+    rule = request.url_rule.rule if request.url_rule is not None else ""
+    if rule.endswith("/<path:rest>"):
+        own = "/v1/" + (request.view_args or {}).get("rest", "")
+    elif rule.endswith(("/healthz", "/readyz")):
+        own = rule[rule.rindex("/") :]
+    else:
+        own = rule[rule.rindex("/v1/") :] if "/v1/" in rule else ""
+    before = request.path.rsplit("/", own.count("/"))[0]
+    return str(request.script_root) + before
 
 
 def _of_http(error: HTTPException) -> Response:

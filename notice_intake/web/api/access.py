@@ -14,7 +14,7 @@ from ...store.agencies import Agency
 
 def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime) -> Agency:
     """Return the agency whose credentials this request carries; cookies count for nothing here."""
-    headers = {"authorization": request.headers.get("Authorization", "")}
+    headers = {name.lower(): value for name, value in request.headers}
     target = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or ""
     envelope = Envelope(request.method, target, headers)
     with mount.storage.read() as tx:
