@@ -68,7 +68,7 @@ class UnsupportedMediaType(NoticeIntakeError):
 
 
 class DocumentRefused(NoticeIntakeError):
-    """The document breaks the contract; ``errors`` says where and how."""
+    """The document breaks the contract: each fault is listed with a pointer to it."""
 
     code = "invalid-document"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from itsdangerous import Signer, URLSafeTimedSerializer
@@ -19,13 +20,17 @@ class Secrets:
         if not keys:
             raise SettingsError("NOTICE_INTAKE_SECRET_KEYS is not set. Give at least one key of 32 characters or more.")
         self._keys = list(keys)
+        self._signers: dict[str, Signer] = {}
         self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in reversed(self._keys)])
 
     def signer(self, purpose: str) -> Signer:
         """Return a signer for short texts; old keys still verify."""
-        return Signer(
-            self._keys, salt=f"notice-intake:{purpose}", key_derivation="hmac", digest_method=staticmethod(hashlib.sha256)
-        )
+        found = self._signers.get(purpose)
+        if found is None:
+            digest: Any = staticmethod(hashlib.sha256)
+            found = Signer(self._keys, salt=f"notice-intake:{purpose}", key_derivation="hmac", digest_method=digest)
+            self._signers[purpose] = found
+        return found
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
         """Return a serializer for small values with a time, such as cursors and forms."""

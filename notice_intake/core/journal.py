@@ -43,6 +43,9 @@ class Entry:
 LEAF_PREFIX = b"notice-intake:journal:leaf:1\n"
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def canonical_bytes(entry: Entry) -> bytes:
     """Return the entry as JSON with sorted keys, no white space, UTF-8; the time in UTC to the microsecond."""
     document = {
@@ -52,7 +55,7 @@ def canonical_bytes(entry: Entry) -> bytes:
         "facts": dict(entry.facts),
         "object": entry.object,
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _canonical(document).encode()
 
 
 def leaf_hash(payload: bytes) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .. import signals
 from ..core.cases import Case
-from ..core.codes import CaseState, EffectKind
-from ..core.decisions import Draft, Verdict, may_decide
+from ..core.codes import CaseState, EffectKind, Outcome
+from ..core.decisions import Decision, Draft, Verdict, may_decide
 from ..core.decisions import decide as judge
 from ..core.journal import Entry
 from ..errors import ClaimHeld, Conflict, NotFound, StaleVersion
@@ -51,7 +51,12 @@ def decide(
         known = [mount.instruments[m.instrument] for m in members if m.instrument in mount.instruments]
         may_decide(moderator.roles, known)
         verdict = judge(
-            case, draft, members=members, instruments=mount.instruments, undo=mount.settings.undo, now=now
+            _in_force(tx, case, now=now),
+            draft,
+            members=members,
+            instruments=mount.instruments,
+            undo=mount.settings.undo,
+            now=now,
         )
         decision_id = new_id("dec")
         decisions.append(tx, decision_id, case_id, verdict.decision, moderator=moderator, supersedes=case.decision_id)
@@ -98,6 +103,19 @@ def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> 
         journal.append(tx, [Entry(actor_of(moderator), "decision.undone", case_id, now, facts)])
 
 
+def _in_force(tx: Tx, case: Case, *, now: datetime) -> Case:
+    """Return the case without a decision that never took effect: there is nothing to take back then.
+
+    Its enforcement, where it still waits for a retry, is cancelled: an order must not queue behind it.
+    """
+    decision = decisions.find(tx, case.decision_id) if case.decision_id else None
+    if decision is None or decision.effected_at is not None or case.state is CaseState.DECIDED:
+        return case
+    if not outbox.cancel_waiting(tx, decision.id, now=now):
+        raise Conflict("The decision before this one is being carried out right now. Try again in a moment.")
+    return replace(case, outcome=None)
+
+
 def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
     decision = verdict.decision
     values = {
@@ -106,11 +124,19 @@ def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
         "outcome": decision.outcome,
         "category": decision.category or case.category,
         "announced": False,
+        # An order that cannot be carried out stops its clock (Reg. (EU) 2021/784 Art. 3(7), 3(8)).
+        "clock_left": _left(case, decision),
         "updated_at": decision.decided_at,
         **cases.UNCLAIMED,
     }
     if not cases.change(tx, case.id, version=case.version, values=values):
         raise StaleVersion(seen=case.version, current=case.version + 1)
+
+
+def _left(case: Case, decision: Decision) -> int | None:
+    if decision.outcome is not Outcome.NOT_POSSIBLE:
+        return None
+    return int(case.due.stop(decision.decided_at).total_seconds())
 
 
 def _enqueue(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:

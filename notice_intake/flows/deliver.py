@@ -82,13 +82,14 @@ def _record_failure(mount: Mount, tx: Tx, one: Attempted, *, now: datetime) -> N
         told = {"effect_id": callback.id, "kind": "callback", "reason": verdict.reason}
         tx.after_commit.append(lambda: signals.send(signals.effect_given_up, mount, **told))
     if one.endpoint is not None:
-        _note_endpoint(tx, one.endpoint, verdict)
+        _note_endpoint(tx, one.endpoint, verdict, now)
 
 
-def _note_endpoint(tx: Tx, endpoint: Endpoint, verdict: Again | GivenUp | Disabled) -> None:
+def _note_endpoint(tx: Tx, endpoint: Endpoint, verdict: Again | GivenUp | Disabled, now: datetime) -> None:
     values: dict[str, Any] = {"failures": endpoint.failures + 1}
     if isinstance(verdict, Disabled):
         values["state"] = "disabled"
+        journal.append(tx, [Entry(SYSTEM, "endpoint.disabled", endpoint.id, now, {"agency": endpoint.agency_id})])
     elif verdict.not_before is not None:
         values["not_before"] = verdict.not_before
     agencies.note_endpoint(tx, endpoint.id, **values)

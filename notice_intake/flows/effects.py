@@ -14,18 +14,23 @@ from .claims import actor_of
 from .mount import Mount
 
 
+#: Effects that the platform carries out, and that a later decision makes pointless.
+CARRIED_OUT = (EffectKind.ENFORCE, EffectKind.REVERT)
+
+
 def replay(mount: Mount, effect_id: str, *, moderator: Moderator, now: datetime) -> None:
     """Make an effect or callback that was given up due again, under its old id."""
     with mount.storage.begin() as tx:
         effect = outbox.find(tx, effect_id)
         if effect is None:
             raise NotFound
+        case = cases.find(tx, effect.case_id, lock=True) if effect.kind in CARRIED_OUT else None
+        if case is not None and case.decision_id != effect.decision_id:
+            raise Conflict("A later decision has taken its place.")
         if not outbox.replay(tx, effect_id, now=now):
             raise Conflict("Only what was given up can be replayed.")
-        if effect.kind in (EffectKind.ENFORCE, EffectKind.REVERT):
-            case = cases.find(tx, effect.case_id, lock=True)
-            if case is not None and case.state is CaseState.FAILED:
-                cases.note(tx, case.id, state=CaseState.DECIDED)
+        if case is not None and case.state is CaseState.FAILED:
+            cases.note(tx, case.id, state=CaseState.DECIDED)
         where = effect.case_id or effect.referral_id
         facts = {"effect": effect_id, "kind": effect.kind}
         journal.append(tx, [Entry(actor_of(moderator), "effect.replayed", where, now, facts)])

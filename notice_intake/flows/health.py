@@ -18,7 +18,7 @@ def readiness(mount: Mount, *, now: datetime) -> dict[str, str]:
     try:
         revision = migrate.current(mount.storage)
         with mount.storage.read() as tx:
-            oldest = outbox.oldest_due(tx)
+            oldest = outbox.oldest_due(tx, now=now)
     except Exception:  # whatever the driver raises, the answer is "not ready"
         log.exception("the database cannot be asked")
         return {"database": "unreachable"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -57,26 +57,26 @@ class _Standing:
     referrals: int = 0
 
 
-class Batch:
-    """Collects rows; ``store`` writes them all with one statement a table."""
+def standing_cases(tx: Tx, batch: Sequence[Prepared], *, lock: bool) -> dict[str, Case]:
+    """Return the cases that exist for the contents of a batch, by key, in one query."""
+    keys = {one.key_of(index) for one in batch for index in range(len(one.referral.items))}
+    return cases.by_keys(tx, sorted(keys), lock=lock) if keys else {}
 
-    def __init__(self, tx: Tx, *, agency: Agency, now: datetime) -> None:
-        self._tx, self._agency, self._now = tx, agency, now
-        self._standing: dict[str, _Standing] = {}
-        self._waiting: list[Prepared] = []
+
+class Batch:
+    """Turns referrals into rows, then writes them all with one statement a table.
+
+    ``found`` are the cases that exist. Where another transaction opened or changed one meanwhile, ``store`` says so.
+    """
+
+    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime) -> None:
+        self._agency, self._now = agency, now
+        self._standing = {key: _Standing(case, None, case) for key, case in found.items()}
         self._referrals: list[dict[str, Any]] = []
         self._items: list[dict[str, Any]] = []
-        self._entries: list[Entry] = []
+        self._entries: list[dict[str, Any]] = []
         self._outbox: list[dict[str, Any]] = []
         self._answered: list[Change] = []
-
-    def load(self, batch: Sequence[Prepared]) -> None:
-        """Read the cases that exist for the contents of a batch, in one query."""
-        keys = {one.key_of(index) for one in batch for index in range(len(one.referral.items))}
-        if not keys:
-            return
-        for key, case in cases.by_keys(self._tx, sorted(keys)).items():
-            self._standing[key] = _Standing(case, None, case)
 
     def add(self, prepared: Prepared) -> tuple[str, str]:
         """Take a referral in; return its id and receipt."""
@@ -85,36 +85,33 @@ class Batch:
         priority = 0 if referral.threat_to_life else instrument.priority
         lines = []
         touched: dict[str, None] = {}
-        for index, item in enumerate(referral.items):
+        for index in range(len(referral.items)):
             standing, status = self._place(prepared, index, due=due, priority=priority)
             if standing.case.id not in touched:
                 standing.referrals += 1
                 touched[standing.case.id] = None
             lines.append(self._item(prepared, index, standing=standing, status=status))
-        entry = self._entry(prepared, list(touched))
-        receipt = self._receipt(prepared, due=due, lines=lines, leaf=journal.leaf_of(entry))
+        entry = journal.row(self._entry(prepared, list(touched)))
+        receipt = self._receipt(prepared, due=due, lines=lines, leaf=entry["leaf"])
         self._entries.append(entry)
         self._referrals.append(self._referral(prepared, due=due, receipt=receipt))
         self._outbox.append(self._received(prepared, due=due))
         return prepared.referral_id, receipt
 
-    def store_single(self) -> bool:
-        """Store the one referral; False, and nothing else to be stored, where its reference or key is taken."""
-        return referrals.insert_one(self._tx, self._referrals.pop())
+    def store(self, tx: Tx) -> bool:
+        """Write everything that was collected; False where a case was changed by somebody else meanwhile.
 
-    def store(self) -> bool:
-        """Write everything that was collected; False where a case was changed by somebody else meanwhile."""
-        tx, now = self._tx, self._now
-        if self._referrals:
-            referrals.insert_many(tx, self._referrals)
-        cases.insert_cases(tx, [one.row for one in self._standing.values() if one.row is not None])
+        Raises the driver's IntegrityError where somebody else opened one of the cases, or holds a reference or key.
+        """
+        referrals.add(tx, self._referrals)
+        cases.add(tx, [one.row for one in self._standing.values() if one.row is not None])
         for one in self._standing.values():
-            if one.found is not None and one.referrals and not self._save(one):
+            if one.found is not None and one.referrals and not self._save(tx, one):
                 return False
-        cases.insert_items(tx, self._items)
-        journal.append(tx, self._entries)
+        cases.add_items(tx, self._items)
+        journal.write(tx, self._entries)
         outbox.enqueue(tx, self._outbox)
-        tell(tx, self._answered, now=now)
+        tell(tx, self._answered, now=self._now)
         return True
 
     def _place(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> tuple[_Standing, ItemStatus]:
@@ -160,29 +157,28 @@ class Batch:
             self._outbox.append(self._resolve_later(row))
         return _Standing(case, row, None)
 
-    def _save(self, standing: _Standing) -> bool:
+    def _save(self, tx: Tx, standing: _Standing) -> bool:
         found, joined = standing.found, standing.joined
-        assert found is not None and joined is not None
+        assert found is not None
+        assert joined is not None
         values: dict[str, Any] = {"flags": list(standing.case.flags)}
         if standing.case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
-            values |= {**cases.UNCLAIMED, "category": standing.case.category, **self._set_aside(found)}
+            values |= {**cases.UNCLAIMED, "category": standing.case.category, **self._set_aside(tx, found)}
             self._entries.append(self._case_entry("case.reopened", found.id))
         elif standing.case.due != found.due:
             self._entries.append(self._case_entry("case.clock_tightened", found.id))
         elif found.state is CaseState.DECIDED and "order_after_decision" in joined.flags and found.decision_id:
-            outbox.hasten(self._tx, found.decision_id, now=self._now)
+            outbox.hasten(tx, found.decision_id, now=self._now)
         settled = replace(joined, state=standing.case.state, due=standing.case.due, priority=standing.case.priority)
-        return cases.save_join(
-            self._tx, found, settled, referrals=standing.referrals, values=values, now=self._now
-        )
+        return cases.save_join(tx, found, settled, referrals=standing.referrals, values=values, now=self._now)
 
-    def _set_aside(self, found: Case) -> dict[str, Any]:
+    def _set_aside(self, tx: Tx, found: Case) -> dict[str, Any]:
         """Undo a decision that nobody was told of yet; one that was told stays until it is superseded."""
         if found.announced or found.decision_id is None:
             return {}
-        if not outbox.cancel(self._tx, found.decision_id, now=self._now):
+        if not outbox.cancel(tx, found.decision_id, now=self._now):
             return {}
-        decisions.stamp(self._tx, found.decision_id, undone_at=self._now)
+        decisions.stamp(tx, found.decision_id, undone_at=self._now)
         return {"decision_id": None, "outcome": None}
 
     def _item(self, prepared: Prepared, index: int, *, standing: _Standing, status: ItemStatus) -> dict[str, Any]:
@@ -260,7 +256,7 @@ class Batch:
             ],
             "journal": {"leaf": leaf},
         }
-        return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        return _compact(document)
 
     def _received(self, prepared: Prepared, *, due: Due) -> dict[str, Any]:
         return outbox.row(
@@ -293,8 +289,11 @@ class Batch:
         actor = Actor("agency", self._agency.id, self._agency.name)
         return Entry(actor, "referral.received", prepared.referral_id, self._now, facts)
 
-    def _case_entry(self, action: str, case_id: str) -> Entry:
-        return Entry(Actor("agency", self._agency.id, self._agency.name), action, case_id, self._now)
+    def _case_entry(self, action: str, case_id: str) -> dict[str, Any]:
+        return journal.row(Entry(Actor("agency", self._agency.id, self._agency.name), action, case_id, self._now))
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _clock_columns(case: Case) -> dict[str, Any]:

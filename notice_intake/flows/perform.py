@@ -41,6 +41,9 @@ class Task:
 def perform(mount: Mount, effect: Any, *, now: datetime) -> None:
     """Perform a leased effect and record the result; a fault puts it back for later, or up to a person."""
     task = load(mount, effect)
+    if _outdated(task):
+        _drop(mount, task, now=now)
+        return
     try:
         outcome = _OUTSIDE.get(effect.kind, _nothing)(mount, task, now)
     except PlatformRefused as refused:
@@ -69,6 +72,19 @@ def load(mount: Mount, effect: Any) -> Task:
     return Task(effect, case, decision)
 
 
+def _outdated(task: Task) -> bool:
+    """Say whether a newer decision has taken the place of the one that this effect would carry out."""
+    effect = task.effect
+    return effect.kind in (EffectKind.ENFORCE, EffectKind.REVERT) and effect.decision_id != task.case.decision_id
+
+
+def _drop(mount: Mount, task: Task, *, now: datetime) -> None:
+    with mount.storage.begin() as tx:
+        if outbox.finish(tx, task.effect, state=EffectState.CANCELLED, now=now):
+            facts = {"effect": task.effect.id, "decision": task.effect.decision_id}
+            journal.append(tx, [Entry(SYSTEM, "effect.outdated", task.case.id, now, facts)])
+
+
 def give_up(mount: Mount, task: Task, *, reason: str, now: datetime) -> None:
     """Leave an effect to a person: it shows on the desk, and so does its case."""
     effect = task.effect
@@ -79,7 +95,9 @@ def give_up(mount: Mount, task: Task, *, reason: str, now: datetime) -> None:
         if not changed:
             return
         if effect.kind in (EffectKind.ENFORCE, EffectKind.REVERT):
-            cases.change(tx, task.case.id, version=task.case.version, values={"state": CaseState.FAILED})
+            case = cases.find(tx, task.case.id, lock=True)
+            if case is not None and case.state is CaseState.DECIDED and case.decision_id == effect.decision_id:
+                cases.note(tx, case.id, state=CaseState.FAILED)
         facts = {"effect": effect.id, "kind": effect.kind}
         journal.append(tx, [Entry(SYSTEM, "effect.given_up", effect.case_id, now, facts)])
         told = {"effect_id": effect.id, "kind": effect.kind, "reason": reason}
@@ -179,7 +197,7 @@ def _carries_out(tx: Tx, decision: Any) -> bool:
     if decision.outcome in RESTRICTIVE:
         return True
     before = decisions.find(tx, decision.supersedes) if decision.supersedes else None
-    return before is not None and before.outcome in RESTRICTIVE
+    return before is not None and before.outcome in RESTRICTIVE and before.effected_at is not None
 
 
 def _enforced(mount: Mount, tx: Tx, task: Task, confirmation: Confirmation, now: datetime) -> None:

@@ -30,7 +30,7 @@ from ..errors import (
 from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
-from .intake import Batch, Prepared
+from .intake import Batch, Prepared, standing_cases
 from .mount import Mount
 
 log = logging.getLogger("notice_intake.flows")
@@ -109,6 +109,8 @@ def store_batch(
     mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
 ) -> list[Received | NoticeIntakeError]:
     """Store a batch in one transaction; for each referral its receipt, or why it was not stored."""
+    if session is None and (stored := _store_fresh(mount, batch, agency=agency, now=now)) is not None:
+        return stored
     for attempt in range(_TRIES):
         try:
             with mount.storage.begin(session) as tx:
@@ -124,25 +126,50 @@ def store_batch(
     raise AssertionError("unreachable")
 
 
+def _store_fresh(
+    mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime
+) -> list[Received | NoticeIntakeError] | None:
+    """Store a batch of which nothing is there yet, as nearly all are; None, and nothing stored, where something is.
+
+    All rows are ready before the transaction begins, which SQLite grants to one at a time.
+    """
+    if len({one.referral.agency_reference for one in batch}) < len(batch):
+        return None
+    with mount.storage.read() as tx:
+        if standing_cases(tx, batch, lock=False) or (len(batch) > 1 and _taken(tx, batch, agency)):
+            return None
+    writing = Batch({}, agency=agency, now=now)
+    results: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
+    try:
+        with mount.storage.begin() as tx:
+            writing.store(tx)
+            _tell_listeners(mount, tx, batch, agency)
+    except (Raced, TemporarilyUnavailable):
+        return None
+    return results
+
+
 def _store(
     mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
 ) -> list[Received | NoticeIntakeError]:
-    results: dict[int, Received | NoticeIntakeError] = {}
-    if len(batch) > 1:
-        results = _taken(tx, batch, agency)
+    results = _taken(tx, batch, agency)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results]
-    writing = Batch(tx, agency=agency, now=now)
-    writing.load([one for _, one in fresh])
+    added = [one for _, one in fresh]
+    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
-    if len(batch) == 1 and not writing.store_single():
-        return [_replay(tx, batch[0], agency)]
-    if not writing.store():
+    if not writing.store(tx):
         raise Raced
-    for _, prepared in fresh:
+    _tell_listeners(mount, tx, added, agency)
+    return [results[index] for index in range(len(batch))]
+
+
+def _tell_listeners(mount: Mount, tx: Tx, stored: Sequence[Prepared], agency: Agency) -> None:
+    if not signals.referral_received.receivers:
+        return
+    for prepared in stored:
         facts = {"agency_id": agency.id, "instrument": prepared.instrument.code, "referral_id": prepared.referral_id}
         tx.after_commit.append(partial(signals.send, signals.referral_received, mount, **facts))
-    return [results[index] for index in range(len(batch))]
 
 
 def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
@@ -161,6 +188,9 @@ def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
 
 def _taken(tx: Tx, batch: Sequence[Prepared], agency: Agency) -> dict[int, Received | NoticeIntakeError]:
     """Return the answers to those of a batch that are there already, or stand in it twice."""
+    if len(batch) == 1:
+        answer = _replayed(tx, batch[0], agency)
+        return {0: answer} if answer is not None else {}
     references = [one.referral.agency_reference for one in batch]
     found = {row.agency_reference: row for row in store.taken(tx, agency.id, references=references)}
     results: dict[int, Received | NoticeIntakeError] = {}
@@ -182,8 +212,8 @@ def _again(row: Any, prepared: Prepared) -> Received | NoticeIntakeError:
     return ReferenceTaken(row.id)
 
 
-def _replay(tx: Tx, prepared: Prepared, agency: Agency) -> Received | NoticeIntakeError:
-    """Answer a single referral whose reference or idempotency key is taken."""
+def _replayed(tx: Tx, prepared: Prepared, agency: Agency) -> Received | NoticeIntakeError | None:
+    """Answer a single referral whose reference or idempotency key is taken; None where neither is."""
     key, reference = prepared.idempotency_key, prepared.referral.agency_reference
     rows = store.taken(tx, agency.id, references=[reference], idempotency_key=key)
     for row in rows:
@@ -191,5 +221,4 @@ def _replay(tx: Tx, prepared: Prepared, agency: Agency) -> Received | NoticeInta
             if row.fingerprint != prepared.fingerprint:
                 return KeyReused()
             return Received(row.id, row.receipt, replayed=True)
-    return ReferenceTaken(rows[0].id)
-
+    return ReferenceTaken(rows[0].id) if rows else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, insert, select, update
+from sqlalchemy import Row, Select, and_, bindparam, insert, select, update
 
 from ..auth.envelope import Credential
 from .storage import Tx
+from .tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +88,25 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
 
 def credential_and_agency(tx: Tx, key_id: str) -> tuple[Credential, Agency] | None:
     """Return a key with its agency in one read, or None."""
-    t = tx.tables
-    key, agency = t.credential.c, t.agency.c
-    columns = (key.digest, key.scopes, key.expires_at, key.revoked_at, *_columns(tx))
-    query = (
-        select(*columns)
-        .join_from(t.credential, t.agency, key.agency_id == agency.id)
-        .outerjoin(t.endpoint, t.endpoint.c.agency_id == agency.id)
-        .where(key.key_id == key_id)
-    )
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_by_key(tx.tables), {"wanted": key_id}).one_or_none()
     if row is None:
         return None
     expires = row.expires_at.timestamp() if row.expires_at else None
     found = _agency(row)
     revoked = row.revoked_at is not None or not found.active
     return Credential(key_id, row.digest, found.id, frozenset(row.scopes), expires, revoked), found
+
+
+@lru_cache(maxsize=32)
+def _by_key(tables: Tables) -> Select[Any]:
+    key, agency, endpoint = tables.credential.c, tables.agency.c, tables.endpoint.c
+    columns = (key.digest, key.scopes, key.expires_at, key.revoked_at, *_columns(tables))
+    return (
+        select(*columns)
+        .join_from(tables.credential, tables.agency, key.agency_id == agency.id)
+        .outerjoin(tables.endpoint, endpoint.agency_id == agency.id)
+        .where(key.key_id == bindparam("wanted"))
+    )
 
 
 def revoke(tx: Tx, key_id: str, *, now: datetime) -> bool:
@@ -155,15 +160,15 @@ def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
     tx.execute(update(table).where(table.c.id == endpoint_id).values(values))
 
 
-def _columns(tx: Tx) -> tuple[Any, ...]:
-    agency, endpoint = tx.tables.agency.c, tx.tables.endpoint.c
+def _columns(tables: Tables) -> tuple[Any, ...]:
+    agency, endpoint = tables.agency.c, tables.endpoint.c
     listening = and_(endpoint.state.is_not(None), endpoint.state != "removed").label("listening")
     return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening)
 
 
 def _agencies(tx: Tx) -> Select[Any]:
     t = tx.tables
-    return select(*_columns(tx)).outerjoin_from(t.agency, t.endpoint, t.endpoint.c.agency_id == t.agency.c.id)
+    return select(*_columns(t)).outerjoin_from(t.agency, t.endpoint, t.endpoint.c.agency_id == t.agency.c.id)
 
 
 def _agency(row: Row[Any]) -> Agency:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, insert, literal_column, or_, select, update
+from sqlalchemy import Row, Select, String, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.dialects import postgresql
 
 from ..core.cases import Case, Holder, Joined, Member
 from ..core.clocks import ClockKind, Due
 from ..core.codes import CaseState, ItemStatus, Outcome, TargetKind
 from ..core.targets import Content, Hash, Part, Target
 from .storage import Tx
+from .tables import Tables
 
 #: Statuses from which an item still waits for a decision.
 UNDECIDED = (ItemStatus.RECEIVED, ItemStatus.IN_REVIEW, ItemStatus.NEEDS_CLARIFICATION)
 
 
-def by_keys(tx: Tx, keys: Sequence[str]) -> dict[str, Case]:
+def by_keys(tx: Tx, keys: Sequence[str], *, lock: bool = True) -> dict[str, Case]:
     """Return the cases that exist under ``keys``, locked in one order until the transaction ends.
 
     Without the lock, referrals of the same content by several agencies at once would overtake each other for ever.
     """
-    table = tx.tables.case
-    wanted = table.c.key == keys[0] if len(keys) == 1 else table.c.key.in_(keys)
-    rows = tx.execute(select(table).where(wanted).order_by(table.c.key).with_for_update())
+    wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
+    rows = tx.execute(_by_keys(tx.tables, tx.dialect, lock), {"keys": wanted})
     return {row.key: to_case(row) for row in rows}
+
+
+@lru_cache(maxsize=32)
+def _by_keys(tables: Tables, dialect: str, lock: bool) -> Select[Any]:
+    # One parameter however many keys: a bulk batch can name more than either engine takes as single ones.
+    case = tables.case
+    if dialect == "postgresql":
+        query = select(case).where(case.c.key == func.any(bindparam("keys", type_=postgresql.ARRAY(String))))
+    else:
+        listed = func.json_each(bindparam("keys", type_=String)).table_valued("value")
+        query = select(case).where(case.c.key.in_(select(listed.c.value)))
+    return query.order_by(case.c.key).with_for_update() if lock else query
 
 
 def find(tx: Tx, case_id: str, *, lock: bool = False) -> Case | None:
@@ -43,16 +57,14 @@ def find_row(tx: Tx, case_id: str, *, lock: bool = False) -> Row[Any] | None:
     return tx.execute(query.with_for_update() if lock else query).one_or_none()
 
 
-def insert_cases(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store new cases. Raises the driver's IntegrityError where one of the keys was taken meanwhile."""
-    if rows:
-        tx.execute(insert(tx.tables.case), rows if len(rows) > 1 else rows[0])
+def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store new cases. Raises ``Raced`` at the end where one of the keys was taken meanwhile."""
+    tx.insert(tx.tables.case, rows)
 
 
-def insert_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new items."""
-    if rows:
-        tx.execute(insert(tx.tables.item), rows if len(rows) > 1 else rows[0])
+    tx.insert(tx.tables.item, rows)
 
 
 def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Mapping[str, Any], now: datetime) -> bool:
@@ -207,8 +219,9 @@ def to_member(row: Row[Any]) -> Member:
 
 def target_to_json(target: Target) -> dict[str, Any]:
     """Return a target as stored."""
-    stored = {name: value for name, value in asdict(target).items() if value}
-    return stored | {"kind": str(target.kind)}
+    hashes = [{"algorithm": one.algorithm, "value": one.value} for one in target.hashes]
+    stored = {"url": target.url, "link": target.link, "id": target.id, "handle": target.handle, "hashes": hashes}
+    return {"kind": str(target.kind)} | {name: value for name, value in stored.items() if value}
 
 
 def target_from_json(stored: Mapping[str, Any]) -> Target:
@@ -219,10 +232,18 @@ def target_from_json(stored: Mapping[str, Any]) -> Target:
 
 def content_to_json(content: Content) -> dict[str, Any]:
     """Return what the platform said about content, as stored."""
-    stored = asdict(content)
-    stored["published_at"] = content.published_at.isoformat() if content.published_at else None
-    stored["facts"] = dict(content.facts)
-    return stored
+    return {
+        "key": content.key,
+        "kind": content.kind,
+        "title": content.title,
+        "live": content.live,
+        "uploader": content.uploader,
+        "uploader_name": content.uploader_name,
+        "language": content.language,
+        "published_at": content.published_at.isoformat() if content.published_at else None,
+        "parts": [{"kind": part.kind, "text": part.text, "url": part.url} for part in content.parts],
+        "facts": dict(content.facts),
+    }
 
 
 def content_from_json(stored: Mapping[str, Any] | None) -> Content | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, select
 
 from ..core.journal import Entry, canonical_bytes, leaf_hash
 from .storage import Tx
@@ -12,16 +13,14 @@ from .storage import Tx
 
 def append(tx: Tx, entries: Sequence[Entry]) -> list[str]:
     """Write entries; return their leaf hashes, in order."""
-    if not entries:
-        return []
-    rows = [_row(entry) for entry in entries]
-    tx.execute(insert(tx.tables.journal), rows if len(rows) > 1 else rows[0])
-    return [str(row["leaf"]) for row in rows]
+    rows = [row(entry) for entry in entries]
+    write(tx, rows)
+    return [str(one["leaf"]) for one in rows]
 
 
-def leaf_of(entry: Entry) -> str:
-    """Return the leaf hash that ``append`` will store, for receipts that must name it beforehand."""
-    return leaf_hash(canonical_bytes(entry))
+def write(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write entries that ``row`` has made ready."""
+    tx.insert(tx.tables.journal, rows)
 
 
 def history(tx: Tx, objects: Sequence[str], *, limit: int = 500) -> Sequence[Row[tuple[object, ...]]]:
@@ -31,7 +30,8 @@ def history(tx: Tx, objects: Sequence[str], *, limit: int = 500) -> Sequence[Row
     return tx.execute(query).all()
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def row(entry: Entry) -> dict[str, Any]:
+    """Return an entry as stored, for those that must name its ``leaf`` before they write it."""
     payload = canonical_bytes(entry)
     return {
         "object": entry.object,

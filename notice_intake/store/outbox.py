@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, text, tuple_, update
 
 from ..core.codes import EffectKind, EffectState
 from .storage import Tx
@@ -21,15 +21,16 @@ _EARLIER_PENDING = text("earlier.state = 'due'")
 
 def enqueue(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store work to be done."""
-    if rows:
-        tx.execute(insert(tx.tables.outbox), rows if len(rows) > 1 else rows[0])
+    tx.insert(tx.tables.outbox, rows)
+
+
+_EMPTY = dict.fromkeys(("agency_id", "referral_id", "case_id", "decision_id", "type", "body"))
 
 
 def row(kind: EffectKind, *, id: str, lane: str, position: int, due_at: datetime, **values: Any) -> dict[str, Any]:
     """Return a row for ``enqueue`` with every column filled, so that rows of one batch have one shape."""
-    empty = {name: None for name in ("agency_id", "referral_id", "case_id", "decision_id", "type", "body")}
     return {
-        **empty,
+        **_EMPTY,
         "id": id,
         "kind": kind,
         "lane": lane,
@@ -116,11 +117,23 @@ def cancel(tx: Tx, decision_id: str, *, now: datetime) -> bool:
     waiting = and_(of_decision, table.c.state == "due", or_(table.c.lease_until.is_(None), table.c.lease_until <= now))
     total = tx.execute(select(func.count()).select_from(table).where(of_decision)).scalar_one()
     change = update(table).where(waiting).values(state=EffectState.CANCELLED, done_at=now, lease_token=None)
-    with tx.session.begin_nested() as savepoint:
+    with tx.savepoint() as savepoint:
         if tx.execute(change).rowcount == total:
             return True
         savepoint.rollback()
     return False
+
+
+def cancel_waiting(tx: Tx, decision_id: str, *, now: datetime) -> bool:
+    """Cancel the enforcement of a decision where it waits for a retry or was given up; False where it is under way."""
+    table = tx.tables.outbox
+    enforcing = and_(table.c.decision_id == decision_id, table.c.kind.in_((EffectKind.ENFORCE, EffectKind.REVERT)))
+    leased = and_(enforcing, table.c.state == "due", table.c.lease_until > now)
+    if tx.execute(select(table.c.id).where(leased).limit(1)).first() is not None:
+        return False
+    unfinished = and_(enforcing, table.c.state.in_((EffectState.DUE, EffectState.DEAD)))
+    tx.execute(update(table).where(unfinished).values(state=EffectState.CANCELLED, done_at=now, lease_token=None))
+    return True
 
 
 def hasten(tx: Tx, decision_id: str, *, now: datetime) -> None:
@@ -201,10 +214,10 @@ def pending(tx: Tx) -> int:
     return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
 
 
-def oldest_due(tx: Tx) -> datetime | None:
-    """Return since when the longest-waiting work is due, or None."""
-    table = tx.tables.outbox
-    query = select(table.c.due_at).where(text("state = 'due'")).order_by(table.c.due_at).limit(1)
+def oldest_due(tx: Tx, *, now: datetime) -> datetime | None:
+    """Return since when the longest-waiting work is due, or None; callbacks to endpoints that rest do not count."""
+    t = tx.tables.outbox.alias("outbox")
+    query = select(t.c.due_at).where(_DUE, _reachable(tx, t, now=now, busy=())).order_by(t.c.due_at).limit(1)
     return tx.execute(query).scalar_one_or_none()
 
 

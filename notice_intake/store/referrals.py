@@ -6,23 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, and_, or_, select, tuple_, update
 
 from .storage import Tx
 
 
-def insert_one(tx: Tx, row: Mapping[str, Any]) -> bool:
-    """Store a referral; False, and nothing stored, where its reference or idempotency key is taken."""
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
-    statement = dialect.insert(tx.tables.referral).on_conflict_do_nothing()
-    # Without the option SQLAlchemy answers -1 for an INSERT once the driver has closed its cursor.
-    return tx.execute(statement.execution_options(preserve_rowcount=True), row).rowcount == 1
-
-
-def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store referrals. Raises the driver's IntegrityError where a reference was taken meanwhile."""
-    tx.execute(insert(tx.tables.referral), rows)
+def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store referrals. Raises ``Raced`` at the end where a reference or an idempotency key is taken."""
+    tx.insert(tx.tables.referral, rows)
 
 
 def taken(tx: Tx, agency_id: str, *, references: Sequence[str], idempotency_key: str | None = None) -> Sequence[Row[Any]]:

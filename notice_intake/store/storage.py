@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NestedTransaction, Table, create_engine, event
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
+from .insertion import insertion
 from .tables import Tables, make_tables
 
 _BEGIN = "notice_intake_begin"
+#: The connection that was used last is used first: its cache is warm.
+_POOL: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True}
+#: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "wal_autocheckpoint=8000",
+    "cache_size=-8000",
+)
 
 
 class Raced(Exception):
@@ -43,11 +55,12 @@ def _translated() -> Iterator[None]:
 class Tx:
     """A transaction that is open: what every function of the store takes."""
 
-    session: Session
     tables: Tables
     connection: Connection
     #: ``sqlite`` or ``postgresql``.
     dialect: str
+    #: The host's session, where the transaction runs in one.
+    session: Session | None = None
     #: To be called after the outermost commit.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
@@ -55,29 +68,35 @@ class Tx:
         """Run a statement on the connection of this transaction, past the ORM."""
         return self.connection.execute(statement, values)
 
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store rows that all name the same columns. Raises ``IntegrityError`` or ``Raced`` where a key is taken."""
+        if rows:
+            insertion(table, tuple(rows[0]), self.connection.dialect).run(self.connection, rows)
+
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """A part that can fail alone."""
-        with _translated(), self.session.begin_nested():
-            yield
+    def savepoint(self) -> Iterator[SessionTransaction | NestedTransaction]:
+        """A part that can fail alone, and be rolled back alone."""
+        with _translated(), (self.session or self.connection).begin_nested() as nested:
+            yield nested
 
 
 class Storage:
     """The database of one mount. Make it with one of the three ``from_`` constructors."""
 
     def __init__(
-        self, factory: Callable[[], Session], *, tables: Tables, engine: Engine | None = None, owned: bool = False
+        self, factory: Callable[[], Session] | None, *, tables: Tables, engine: Engine | None = None
     ) -> None:
         self._factory = factory
         self.tables = tables
         self._engine = engine
-        postgresql = engine is not None and engine.dialect.name == "postgresql"
-        # PostgreSQL reads what is committed either way; without BEGIN and ROLLBACK a read is one round trip.
-        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if engine and postgresql else engine
         #: True where the engine is ours: only then may we set how its connections behave.
-        self.owned = owned
+        self.owned = engine is not None
+        sqlite = engine is not None and engine.dialect.name == "sqlite"
+        # PostgreSQL reads what is committed either way; without BEGIN and ROLLBACK a read is one round trip.
+        self._reader = engine if sqlite or engine is None else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) if engine is not None else None
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
-        self._writer = threading.Lock() if owned and engine is not None and engine.dialect.name == "sqlite" else None
+        self._turn: AbstractContextManager[Any] = threading.Lock() if sqlite else nullcontext()
 
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
@@ -90,10 +109,8 @@ class Storage:
         else:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_engine(parsed, pool_size=8, max_overflow=24)
-        writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        factory = sessionmaker(writer, expire_on_commit=False)
-        return cls(factory, tables=make_tables(prefix, schema), engine=engine, owned=True)
+            engine = create_engine(parsed, **_POOL)
+        return cls(None, tables=make_tables(prefix, schema), engine=engine)
 
     @classmethod
     def from_sessionmaker(
@@ -121,36 +138,33 @@ class Storage:
         rollback takes everything back.
         """
         if session is not None:
-            tx = self._tx(session)
+            tx = self._joined(session)
             with _translated():
                 yield tx
                 session.flush()
             if tx.after_commit:
                 _after_outermost_commit(session, tx.after_commit)
             return
-        with self._writer or nullcontext(), _translated():
-            own = self._factory()
-            try:
-                tx = self._tx(own)
+        if self._writer is not None:
+            with self._turn, _translated(), self._writer.begin() as connection:
+                tx = Tx(self.tables, connection, connection.dialect.name)
                 yield tx
-                own.commit()
-            except BaseException:
-                own.rollback()
-                raise
-            finally:
-                own.close()
+        else:
+            with _translated(), self._session() as own, own.begin():
+                tx = self._joined(own)
+                yield tx
         for call in tx.after_commit:
             call()
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a reading transaction; it never waits for a writer of ours."""
-        own = self._factory() if self._reader is None else Session(self._reader)
-        try:
-            with _translated():
-                yield self._tx(own)
-        finally:
-            own.close()
+        if self._reader is not None:
+            with _translated(), self._reader.connect() as connection:
+                yield Tx(self.tables, connection, connection.dialect.name)
+        else:
+            with _translated(), self._session() as own:
+                yield self._joined(own)
 
     def dispose(self) -> None:
         """Close the connections, where they are ours: after a fork, or at the end."""
@@ -161,25 +175,29 @@ class Storage:
         """Open a bare connection, for migrations."""
         if self._engine is not None:
             return self._engine.connect()
-        bind = self._factory().get_bind()
+        bind = self._session().get_bind()
         return bind.connect() if isinstance(bind, Engine) else bind
 
-    def _tx(self, session: Session) -> Tx:
+    def _session(self) -> Session:
+        assert self._factory is not None
+        return self._factory()
+
+    def _joined(self, session: Session) -> Tx:
         connection = session.connection()
-        return Tx(session, self.tables, connection, connection.dialect.name)
+        return Tx(self.tables, connection, connection.dialect.name, session)
 
 
 def _sqlite_engine(url: str, database: str | None) -> Engine:
     if database and database != ":memory:":
         Path(database).resolve().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_POOL)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         # The driver's own BEGIN comes only before the first write and is deferred: a read-then-write transaction then
         # fails with "database is locked" under load. We say BEGIN ourselves, below.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

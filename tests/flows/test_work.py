@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from desk import KEEP, ONE, case_file, decide_next, events, queue, run_worker, statuses
+from desk import KEEP, ONE, case_file, decide_case, decide_next, events, queue, run_worker, statuses
 
 from notice_intake import PlatformRefused
 from notice_intake.errors import Conflict
@@ -208,3 +208,63 @@ def test_not_possible_is_told_with_its_own_word(house):
     decide_next(house, KEEP, outcome="not_possible", impossibility="insufficient_information")
     run_worker(house)
     assert statuses(agency, receipt) == [("not_possible", "not_possible")]
+
+
+def test_an_order_does_not_queue_behind_a_retry_of_an_earlier_decision(house):
+    first, second = house.agency("Unit One"), house.agency("Unit Two")
+    asked = first.refer(first.document("https://platform.example/p1"))
+    decide_next(house, outcome="visibility_restricted")
+    house.platform.faults = [ConnectionError("down")] * 9
+    for _ in range(6):
+        run_worker(house, after=400)
+    assert statuses(first, asked) == [("decided", "visibility_restricted")]
+    house.platform.faults = []
+    ordered = second.refer(second.order("https://platform.example/p1"))
+    decide_next(house, ground_kind="law")
+    run_worker(house)
+    assert statuses(second, ordered) == [("effected", "removed")]
+    assert statuses(first, asked) == [("effected", "removed")]
+    assert house.platform.reverted == {}, "what never took effect is not taken back"
+    run_worker(house, after=3600)
+    assert [action.outcome for action in house.platform.applied.values()] == ["removed"]
+
+
+def test_what_was_given_up_is_not_replayed_over_a_later_decision(house):
+    agency = house.agency()
+    receipt = agency.refer()
+    case_id = decide_next(house)
+    house.platform.faults = [PlatformRefused("Under a legal hold.")]
+    run_worker(house, after=31)
+    (dead,), _ = desk_queries.effects_page(house.mount, state="dead")
+    decide_case(house, case_id, KEEP)
+    run_worker(house, after=31)
+    with pytest.raises(Conflict):
+        effects.replay(house.mount, dead.id, moderator=ONE, now=house.clock.now)
+    assert house.platform.applied == house.platform.reverted == {}
+    assert statuses(agency, receipt) == [("decided", "no_action")]
+    assert case_file(house, case_id).row.state == "closed"
+
+
+def test_an_order_that_cannot_be_carried_out_stops_its_clock(house):
+    agency = house.agency()
+    agency.refer(agency.order("https://platform.example/p1"))
+    house.clock.advance(minutes=20)
+    case_id = decide_next(house, KEEP, outcome="not_possible", impossibility="force_majeure")
+    assert case_file(house, case_id).row.due_at is None
+    with house.mount.storage.read() as tx:
+        (left,) = tx.execute(house.mount.storage.tables.case.select()).all()
+    assert left.clock_left == 40 * 60
+
+
+def test_a_disabled_endpoint_does_not_make_the_platform_look_ill(house, receiver):
+    agency = house.agency(callback_url=receiver.url)
+    agency.refer()
+    receiver.status = lambda _: 410
+    run_worker(house)
+    agency.refer()
+    house.clock.advance(hours=2)
+    assert house.client.get("/notices/readyz").status_code == 200
+    house.agency("Unit Two").refer()
+    decide_next(house)
+    house.clock.advance(minutes=10)
+    assert house.client.get("/notices/readyz").json["checks"]["worker"] != "ok"

@@ -12,7 +12,7 @@ from flask import Response, request
 from ...contract.queries import EventsQuery, ReferralsQuery
 from ...contract.strict_json import read_json
 from ...core.referrals import parse_time
-from ...errors import KeyRefused
+from ...errors import KeyRefused, NotFound
 from ...flows import status
 from ...flows.bulk import receive_lines
 from ...flows.mount import Mount
@@ -24,7 +24,9 @@ from .answers import json_response
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
-_KEY = re.compile(r'"?([A-Za-z0-9._:~-]{16,128})"?')
+_KEY = re.compile(r'(")?([A-Za-z0-9._:~-]{16,128})(?(1)")')
+#: What an id of ours can look like: no database is asked about anything else.
+_ID = re.compile(r"[A-Za-z0-9_]{1,40}")
 #: Answers to a bulk stream stay in memory up to this, then go to a file.
 _SPOOL = 1_048_576
 
@@ -78,6 +80,8 @@ def show(mount_of: MountOf) -> View:
     def view(referral_id: str) -> Response:
         mount = mount_of()
         agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
+        if _ID.fullmatch(referral_id) is None:
+            raise NotFound
         document = status.referral(mount, referral_id, agency=agency)
         response = json_response(document)
         response.set_etag(f"r{document['sequence']}")
@@ -93,7 +97,7 @@ def index(mount_of: MountOf) -> View:
     def view() -> Response:
         mount = mount_of()
         agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
-        wanted = ReferralsQuery.read(request.args.to_dict())
+        wanted = ReferralsQuery.read(request.args.to_dict(flat=False))
         since = parse_time(wanted["updated_since"]) if "updated_since" in wanted else None
         cursor, limit = wanted.get("cursor"), wanted["limit"]
         referrals, cursor = status.page(mount, agency=agency, since=since, cursor=cursor, limit=limit)
@@ -109,7 +113,7 @@ def events(mount_of: MountOf) -> View:
     def view() -> Response:
         mount = mount_of()
         agency = agency_of(mount, request, scope="referrals:read", now=mount.clock())
-        wanted = EventsQuery.read(request.args.to_dict())
+        wanted = EventsQuery.read(request.args.to_dict(flat=False))
         found, place = status.events(mount, agency=agency, after=wanted.get("after"), limit=wanted["limit"])
         return json_response({"events": found, "next": place})
 
@@ -123,7 +127,7 @@ def _idempotency_key() -> str | None:
     match = _KEY.fullmatch(value)
     if match is None:
         raise KeyRefused
-    return match[1]
+    return match[2]
 
 
 def _chunks(answers: IO[bytes]) -> Iterator[bytes]:
