@@ -162,12 +162,14 @@ class Batch:
         assert found is not None
         assert joined is not None
         values: dict[str, Any] = {"flags": list(standing.case.flags)}
+        ordered = "order_after_decision" in set(standing.case.flags) - set(found.flags)
         if standing.case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
-            values |= {**cases.UNCLAIMED, "category": standing.case.category, **self._set_aside(tx, found)}
+            values |= {"clock_left": None, "category": standing.case.category}
+            values |= {**cases.UNCLAIMED, **self._set_aside(tx, found)}
             self._entries.append(self._case_entry("case.reopened", found.id))
         elif standing.case.due != found.due:
             self._entries.append(self._case_entry("case.clock_tightened", found.id))
-        elif found.state is CaseState.DECIDED and "order_after_decision" in joined.flags and found.decision_id:
+        elif found.state is CaseState.DECIDED and ordered and found.decision_id:
             outbox.hasten(tx, found.decision_id, now=self._now)
         settled = replace(joined, state=standing.case.state, due=standing.case.due, priority=standing.case.priority)
         return cases.save_join(tx, found, settled, referrals=standing.referrals, values=values, now=self._now)
