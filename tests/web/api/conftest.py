@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from door import door
+from door import door, postgresql_doors, sqlite_doors
 
-__all__ = ["door"]
+__all__ = ["door", "postgresql_doors", "sqlite_doors"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,30 +68,59 @@ class Door:
     def rows(self) -> dict[str, int]:
         """Count the rows of every table."""
         tables = self.mount.storage.tables.metadata.sorted_tables
+        counts = [select(func.count()).select_from(table).scalar_subquery().label(table.name) for table in tables]
         with self.mount.storage.read() as tx:
-            return {table.name: tx.execute(select(func.count()).select_from(table)).scalar_one() for table in tables}
+            return dict(tx.execute(select(*counts)).one()._mapping)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A door on each database, shared by the tests of one module."""
-    if request.param == "sqlite":
-        where = tmp_path_factory.mktemp("door")
-        storage, drop = Storage.from_url(f"sqlite:///{where / 'door.db'}"), None
-    else:
-        url = request.getfixturevalue("postgres_url").replace("postgresql://", "postgresql+psycopg://")
+@pytest.fixture(scope="session")
+def sqlite_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Door]]:
+    """Doors on SQLite, one for each module."""
+    with ExitStack() as stack:
+        yield _kept(lambda: stack.enter_context(_storage(f"sqlite:///{tmp_path_factory.mktemp('door')}/door.db")))
+
+
+@pytest.fixture(scope="session")
+def postgresql_doors(postgres_url: str) -> Iterator[Callable[[str], Door]]:
+    """Doors on PostgreSQL, one for each module."""
+    with ExitStack() as stack:
+        yield _kept(lambda: stack.enter_context(_storage(postgres_url)))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def door(request: pytest.FixtureRequest) -> Door:
+    """A door on each database, made when a module first asks for it and shared by its tests, in whatever order."""
+    return request.getfixturevalue(f"{request.param}_doors")(request.module.__name__)
+
+
+def _kept(storage: Callable[[], Storage]) -> Callable[[str], Door]:
+    made: dict[str, Door] = {}
+
+    def get(module: str) -> Door:
+        if module not in made:
+            made[module] = make_door(storage())
+        return made[module]
+
+    return get
+
+
+@contextmanager
+def _storage(url: str) -> Iterator[Storage]:
+    """Make the tables; in PostgreSQL in a schema of their own."""
+    server = schema = None
+    if not url.startswith("sqlite"):
         schema = f"door{os.getpid()}_{next(_numbers)}"
-        drop = create_engine(url)
-        with drop.begin() as connection:
+        server = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        with server.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {schema}"))
-        storage = Storage.from_url(url, schema=schema)
+    storage = Storage.from_url(url, schema=schema)
     migrate.upgrade(storage)
-    yield make_door(storage)
+    yield storage
     storage.dispose()
-    if drop is not None:
-        with drop.begin() as connection:
+    if server is not None:
+        with server.begin() as connection:
             connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        drop.dispose()
+        server.dispose()
 
 
 def make_door(storage: Storage, **options: Any) -> Door:
