@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from .errors import NoticeIntakeError
@@ -59,7 +60,8 @@ def _work(mount_of: MountOf) -> click.Command:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        tally = work(mount_of(), stop=stop, once=once)
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        tally = work(mount_of(), stop=stop, once=once, within=app.app_context)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command

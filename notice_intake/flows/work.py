@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +29,8 @@ log = logging.getLogger("notice_intake.worker")
 #: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
 PER_AGENCY = 4
 SWEEP_EVERY = timedelta(seconds=30)
+#: Makes what each piece of work runs within: in a Flask app its application context, which threads do not inherit.
+Within = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class _Run:
     sender: Sender
     pool: ThreadPoolExecutor
     stop: threading.Event
+    within: Within
     tally: Tally = field(default_factory=Tally)
     flying: dict[Future[Attempted | None], Any] = field(default_factory=dict)
     swept_at: datetime | None = None
@@ -54,13 +59,20 @@ def sender_for(mount: Mount) -> Sender:
     return Sender(CallbackPolicy(networks=mount.settings.callback_networks), pool_size=mount.settings.worker_threads)
 
 
-def work(mount: Mount, *, stop: threading.Event, once: bool = False, sender: Sender | None = None) -> Tally:
+def work(
+    mount: Mount,
+    *,
+    stop: threading.Event,
+    once: bool = False,
+    sender: Sender | None = None,
+    within: Within = nullcontext,
+) -> Tally:
     """Work until ``stop`` is set; with ``once``, until nothing is due.
 
     Ends gracefully: takes nothing new, finishes what is under way, gives the rest back.
     """
     with ThreadPoolExecutor(mount.settings.worker_threads, thread_name_prefix="notice-intake") as pool:
-        run = _Run(mount, sender or sender_for(mount), pool, stop)
+        run = _Run(mount, sender or sender_for(mount), pool, stop, within)
         while not stop.is_set():
             if not _turn(run) and not run.flying:
                 if once:
@@ -99,9 +111,10 @@ def _launch(run: _Run, room: int, *, now: datetime) -> int:
 
 def _do(run: _Run, row: Any, endpoint: Endpoint | None) -> Attempted | None:
     now = run.mount.clock()
-    if row.kind == EffectKind.CALLBACK:
-        return attempt(run.mount, run.sender, row, endpoint=endpoint, now=now)
-    perform(run.mount, row, now=now)
+    with run.within():
+        if row.kind == EffectKind.CALLBACK:
+            return attempt(run.mount, run.sender, row, endpoint=endpoint, now=now)
+        perform(run.mount, row, now=now)
     return None
 
 
