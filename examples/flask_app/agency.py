@@ -24,7 +24,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 #: What an item can end with: ``decided`` only where there was nothing to carry out.
 NOTHING_TO_DO = ("no_action", "already_gone", "not_found", "not_possible")
-PATIENCE = 90.0
+PATIENCE = 60.0
 
 
 def is_final(status: str, outcome: str | None) -> bool:
@@ -143,9 +143,13 @@ class Sender:
     def __init__(self, base: str, token: str, *, books: Books, name: str) -> None:
         self.base, self.books, self.name = base.rstrip("/"), books, name
         self.token = token
+        #: Set once the platform has not answered for so long that nothing more is sent.
+        self.gave_up = False
         self._local = threading.local()
 
     def send(self, step: Mapping[str, Any], number: int) -> None:
+        if self.gave_up:
+            return
         match step["how"]:
             case "single":
                 self._single(step["documents"][0])
@@ -188,6 +192,7 @@ class Sender:
             except requests.RequestException as error:
                 trouble = error
             if time.monotonic() > end:
+                self.gave_up = True
                 raise TimeoutError(f"{method} {path}: {trouble}")
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
