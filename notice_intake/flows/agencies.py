@@ -92,7 +92,7 @@ def authenticate(mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: d
     Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.
     """
     scheme, claimed = schemes.claim(envelope, secrets=mount.secrets)
-    found = store.credential_and_agency(tx, claimed.key_id)
+    found = store.credential_and_agency(tx, claimed.key_id, scheme=claimed.scheme)
     credential = scheme.check(claimed, found[0] if found else None, now=now.timestamp())
     if found is None:
         raise CredentialsRefused("unknown")

@@ -86,9 +86,9 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         tx.execute(insert(table), values)
 
 
-def credential_and_agency(tx: Tx, key_id: str) -> tuple[Credential, Agency] | None:
-    """Return a key with its agency in one read, or None."""
-    row = tx.execute(_by_key(tx.tables), {"wanted": key_id}).one_or_none()
+def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
+    """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
+    row = tx.execute(_by_key(tx.tables), {"wanted": key_id, "under": scheme}).one_or_none()
     if row is None:
         return None
     expires = row.expires_at.timestamp() if row.expires_at else None
@@ -105,7 +105,7 @@ def _by_key(tables: Tables) -> Select[Any]:
         select(*columns)
         .join_from(tables.credential, tables.agency, key.agency_id == agency.id)
         .outerjoin(tables.endpoint, endpoint.agency_id == agency.id)
-        .where(key.key_id == bindparam("wanted"))
+        .where(key.key_id == bindparam("wanted"), key.scheme == bindparam("under"))
     )
 
 

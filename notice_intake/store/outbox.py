@@ -51,10 +51,9 @@ def lease(tx: Tx, *, now: datetime, limit: int, busy: Sequence[str] = ()) -> Seq
     A lease that ran out is claimed again; ``lease_token`` keeps the one who was too slow from finishing it.
     """
     t = tx.tables.outbox.alias("outbox")
-    earlier = tx.tables.outbox.alias("earlier")
     free = or_(t.c.lease_until.is_(None), t.c.lease_until <= now)
-    blocked = exists().where(earlier.c.lane == t.c.lane, _EARLIER_PENDING, earlier.c.position < t.c.position)
-    first = select(t.c.id).where(_DUE, t.c.due_at <= now, free, ~blocked, _reachable(tx, t, now=now, busy=busy))
+    blocked, reachable = _blocked(tx, t), _reachable(tx, t, now=now, busy=busy)
+    first = select(t.c.id).where(_DUE, t.c.due_at <= now, free, ~blocked, reachable)
     first = first.order_by(t.c.due_at, t.c.id).limit(limit)
     if tx.dialect == "postgresql":
         first = first.with_for_update(skip_locked=True, of=t)
@@ -68,6 +67,11 @@ def lease(tx: Tx, *, now: datetime, limit: int, busy: Sequence[str] = ()) -> Seq
         .returning(table)
     )
     return sorted(tx.execute(statement).all(), key=lambda one: (one.due_at, one.id))
+
+
+def _blocked(tx: Tx, t: Any) -> Any:
+    earlier = tx.tables.outbox.alias("earlier")
+    return exists().where(earlier.c.lane == t.c.lane, _EARLIER_PENDING, earlier.c.position < t.c.position)
 
 
 def _reachable(tx: Tx, t: Any, *, now: datetime, busy: Sequence[str]) -> Any:
@@ -215,9 +219,13 @@ def pending(tx: Tx) -> int:
 
 
 def oldest_due(tx: Tx, *, now: datetime) -> datetime | None:
-    """Return since when the longest-waiting work is due, or None; callbacks to endpoints that rest do not count."""
+    """Return since when a worker could have done the longest-waiting work, or None.
+
+    What waits for a retry, stands behind such work in its lane, or goes to an endpoint that rests does not count.
+    """
     t = tx.tables.outbox.alias("outbox")
-    query = select(t.c.due_at).where(_DUE, _reachable(tx, t, now=now, busy=())).order_by(t.c.due_at).limit(1)
+    free = and_(_DUE, t.c.due_at <= now, ~_blocked(tx, t), _reachable(tx, t, now=now, busy=()))
+    query = select(t.c.due_at).where(free).order_by(t.c.due_at).limit(1)
     return tx.execute(query).scalar_one_or_none()
 
 

@@ -19,8 +19,9 @@ from .insertion import insertion
 from .tables import Tables, make_tables
 
 _BEGIN = "notice_intake_begin"
-#: The connection that was used last is used first: its cache is warm.
-_POOL: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True}
+#: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
+#: error that quotes them would carry them into the log.
+_ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
 #: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -109,7 +110,7 @@ class Storage:
         else:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_engine(parsed, **_POOL)
+            engine = create_engine(parsed, **_ENGINE)
         return cls(None, tables=make_tables(prefix, schema), engine=engine)
 
     @classmethod
@@ -190,7 +191,7 @@ class Storage:
 def _sqlite_engine(url: str, database: str | None) -> Engine:
     if database and database != ":memory:":
         Path(database).resolve().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_POOL)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_ENGINE)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

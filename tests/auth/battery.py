@@ -90,6 +90,7 @@ class Battery:
     def _with_row(self) -> Iterator[tuple[str, str]]:
         yield "expired", self.good(expires_at=self.now - _HOUR)[0]
         yield "expiring this very second", self.good(expires_at=self.now)[0]
+        yield "a key of another scheme", self.good(scheme="example")[0]
         value, key_id = self.good()
         with self.house.mount.storage.begin() as tx:
             store.revoke(tx, key_id, now=self.now)
