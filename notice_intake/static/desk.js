@@ -28,7 +28,8 @@
   const title = document.title;
   let before = Infinity;
   function tick() {
-    for (const time of $$("[data-left], [data-countdown]")) write(time, left(secondsTo(time)));
+    for (const time of $$("[data-left]")) write(time, left(secondsTo(time)));
+    for (const time of $$("[data-countdown]")) write(time, left(Math.max(0, secondsTo(time))));
     for (const due of $$("[data-due]")) {
       const s = secondsTo($("time", due));
       const [level, , bars] = levels.find(([, most]) => s < most) || ["calm", 0, 0];
@@ -36,6 +37,7 @@
       $(".ni-bars", due).dataset.bars = bars;
     }
     for (const one of $$("[data-until]")) one.hidden = Date.parse(one.dataset.until) <= now();
+    for (const one of $$("[data-after]")) one.hidden = Date.parse(one.dataset.after) > now();
     const first = $(".ni-case[data-open] .ni-clock [data-left]") || $(".ni-row [data-left]");
     document.title = first ? `${first.textContent} · ${title}` : title;
     if (first && first.closest(".ni-clock")) announce(secondsTo(first));

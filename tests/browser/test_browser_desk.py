@@ -192,6 +192,17 @@ def test_the_countdown_runs_by_the_servers_clock_and_says_when_it_is_over(
     assert page.locator("[data-says]").inner_text() == "The deadline has passed."
 
 
+def test_a_claim_runs_out_before_ones_eyes(house: DeskHouse, come: Callable[..., Any]) -> None:
+    page = come()
+    press_and_arrive(page, "n")
+    strip = page.locator(".ni-claim")
+    assert "This case is yours for 1" in strip.inner_text()
+    page.add_init_script("const real = Date.now, start = real(); Date.now = () => real() + (real() - start) * 1200;")
+    page.reload()
+    page.wait_for_selector("text=Your claim has run out.")
+    assert "This case is yours" not in strip.inner_text()
+
+
 def test_the_queue_keeps_itself_fresh_and_the_focus_where_it_was(house: DeskHouse, come: Callable[..., Any]) -> None:
     page = come()
     page.add_init_script("const later = setInterval; window.setInterval = (f, ms) => later(f, ms > 5000 ? 300 : ms);")

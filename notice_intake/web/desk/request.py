@@ -11,6 +11,7 @@ from ...errors import NotPermitted
 from ...flows.mount import Mount
 from ...hooks import Moderator
 from ..texts import Texts
+from .filters import filter_args, read_filter
 
 DECIDES = frozenset({"moderator", "lead"})
 REPLAYS = frozenset({"engineer", "lead"})
@@ -57,6 +58,9 @@ def local_path(wish: str | None) -> str:
 
 def this_page() -> str:
     """Return the local path of the page that is shown, fit to come back to."""
+    case_id = (request.view_args or {}).get("case_id")
+    if request.method != "GET" and case_id:
+        return url_for(".case", case_id=case_id, **filter_args(read_filter(request.args)))
     if request.method != "GET":
         return url_for(".queue")
     return local_path(request.script_root + request.full_path.rstrip("?"))
