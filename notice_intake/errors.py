@@ -56,8 +56,9 @@ class BodyTooLarge(NoticeIntakeError):
 
     code = "body-too-large"
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit} bytes. Send fewer items, or use the bulk call.")
+    def __init__(self, limit: int, *, what: str = "body") -> None:
+        advice = "Send fewer items in it." if what == "line" else "Send fewer items, or use the bulk call."
+        super().__init__(f"The {what} is larger than {limit} bytes. {advice}")
         self.limit = limit
 
 
@@ -91,7 +92,7 @@ class ReferenceTaken(NoticeIntakeError):
     def __init__(self, referral_id: str) -> None:
         super().__init__(
             "You have already sent a referral with this agency_reference. "
-            "Read it at the address in the Location header; use a new reference for a new referral."
+            f"Read it as {referral_id}; use a new reference for a new referral."
         )
         self.referral_id = referral_id
 

@@ -64,13 +64,15 @@ def status_and_title(error: NoticeIntakeError) -> tuple[int, str]:
 
 
 def problem_of(error: NoticeIntakeError) -> dict[str, Any]:
-    """Return the problem document of an error: type, title, status, detail, and a pointer for each fault."""
+    """Return the problem document of an error: type, title, status, detail, and what the error knows."""
     status, title = status_and_title(error)
     document: dict[str, Any] = {"type": type_of(error.code), "title": title, "status": status, "detail": error.detail}
     if isinstance(error, DocumentRefused):
         document["errors"] = [
             {"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in error.errors[:100]
         ]
+    if isinstance(error, ReferenceTaken):
+        document["referral"] = error.referral_id
     return document
 
 

@@ -16,23 +16,38 @@ from .mount import Mount
 from .receive import Received, Submission, prepare, resolve, store_batch
 
 CHANNEL = "bulk"
+#: A batch ends early at so many items or bytes: SQLite takes 32,766 variables in one statement, and memory has an end.
+_MOST_ITEMS = 5_000
+_MOST_BYTES = 4 * 1_048_576
 
 
 def receive_lines(
-    mount: Mount, lines: Iterable[bytes | BodyTooLarge], *, agency: Agency, clock: Callable[[], datetime]
+    mount: Mount,
+    lines: Iterable[bytes | BodyTooLarge],
+    *,
+    agency: Agency,
+    clock: Callable[[], datetime],
+    root: str = "",
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
-    A referral that was stored by an earlier, broken-off try of the same stream is answered with its old receipt.
+    Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
+    stream is answered with its old receipt. ``root`` stands before the ``type`` of each problem.
     """
     batch: list[tuple[int, Prepared | NoticeIntakeError]] = []
+    items = size = 0
     for number, line in enumerate(lines, 1):
-        batch.append((number, _prepare(mount, line, agency=agency, now=clock())))
-        if len(batch) >= mount.settings.bulk_batch:
-            yield _store(mount, batch, agency=agency, now=clock())
-            batch = []
+        if line == b"":
+            continue
+        one = _prepare(mount, line, agency=agency, now=clock())
+        batch.append((number, one))
+        items += len(one.referral.items) if isinstance(one, Prepared) else 0
+        size += len(line) if isinstance(line, bytes) else 0
+        if len(batch) >= mount.settings.bulk_batch or items >= _MOST_ITEMS or size >= _MOST_BYTES:
+            yield _store(mount, batch, agency=agency, now=clock(), root=root)
+            batch, items, size = [], 0, 0
     if batch:
-        yield _store(mount, batch, agency=agency, now=clock())
+        yield _store(mount, batch, agency=agency, now=clock(), root=root)
 
 
 def _prepare(
@@ -48,7 +63,7 @@ def _prepare(
 
 
 def _store(
-    mount: Mount, batch: list[tuple[int, Prepared | NoticeIntakeError]], *, agency: Agency, now: datetime
+    mount: Mount, batch: list[tuple[int, Prepared | NoticeIntakeError]], *, agency: Agency, now: datetime, root: str
 ) -> bytes:
     good = [(number, one) for number, one in batch if isinstance(one, Prepared)]
     results: dict[int, Received | NoticeIntakeError] = {
@@ -62,13 +77,14 @@ def _store(
         except NoticeIntakeError as failed:
             stored = [failed] * len(good)
         results |= {number: result for (number, _), result in zip(good, stored, strict=True)}
-    return b"".join([_answer(number, results[number]) for number, _ in batch])
+    return b"".join([_answer(number, results[number], root=root) for number, _ in batch])
 
 
-def _answer(number: int, result: Received | NoticeIntakeError) -> bytes:
+def _answer(number: int, result: Received | NoticeIntakeError, *, root: str) -> bytes:
     if isinstance(result, Received):
         replayed = ',"replayed":true' if result.replayed else ""
         return f'{{"line":{number},"status":201{replayed},"receipt":{result.receipt}}}\n'.encode()
     problem: dict[str, Any] = problem_of(result)
+    problem["type"] = root + problem["type"]
     answer = {"line": number, "status": problem["status"], "problem": problem}
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

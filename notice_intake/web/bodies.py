@@ -40,24 +40,27 @@ def whole(request: Request, *, limit: int) -> bytes:
 
 
 def lines(request: Request, *, limit: int) -> Iterator[bytes | BodyTooLarge]:
-    """Yield the lines of a body as they arrive, blank ones left out; a line past ``limit`` as the error to answer."""
+    """Yield the lines of a body as they arrive: a blank one as ``b""``, one past ``limit`` as the error to answer.
+
+    A line feed ends a line; what follows the last one is a line too, unless it is empty.
+    """
     _uncut(request)
     rest, skipping = b"", False
     while chunk := request.stream.read(_CHUNK):
-        first, *more = (rest + chunk).split(b"\n")
-        for index, line in enumerate([first, *more[:-1]] if more else []):
-            if skipping and index == 0:
-                skipping = False
-                yield BodyTooLarge(limit)
-            elif line.strip():
-                yield BodyTooLarge(limit) if len(line) > limit else line
-        rest = more[-1] if more else first
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield _line(line, limit, skipping)
+            skipping = False
         if len(rest) > limit:
             rest, skipping = b"", True
-    if skipping:
-        yield BodyTooLarge(limit)
-    elif rest.strip():
-        yield rest
+    if rest or skipping:
+        yield _line(rest, limit, skipping)
+
+
+def _line(line: bytes, limit: int, skipping: bool) -> bytes | BodyTooLarge:
+    if skipping or len(line) > limit:
+        return BodyTooLarge(limit, what="line")
+    return line if line.strip() else b""
 
 
 def _uncut(request: Request) -> None:

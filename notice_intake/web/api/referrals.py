@@ -64,7 +64,7 @@ def bulk(mount_of: MountOf) -> View:
         bodies.require(request, "application/x-ndjson", "application/jsonl", "application/json-lines")
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock):
+        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, root=root()):
             answers.write(answer)
         answers.seek(0)
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
