@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from flask import Request
+from werkzeug.exceptions import ClientDisconnected
 
 from ..errors import BodyTooLarge, UnsupportedMediaType
 
@@ -29,9 +30,8 @@ def whole(request: Request, *, limit: int) -> bytes:
     """
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(limit)
-    _uncut(request)
     found, size = [], 0
-    while chunk := request.stream.read(_CHUNK):
+    for chunk in _chunks(request, up_to=limit + 1):
         size += len(chunk)
         if size > limit:
             raise BodyTooLarge(limit)
@@ -44,9 +44,8 @@ def lines(request: Request, *, limit: int) -> Iterator[bytes | BodyTooLarge]:
 
     A line feed ends a line; what follows the last one is a line too, unless it is empty.
     """
-    _uncut(request)
     rest, skipping = b"", False
-    while chunk := request.stream.read(_CHUNK):
+    for chunk in _chunks(request):
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             yield _line(line, limit, skipping)
@@ -63,6 +62,16 @@ def _line(line: bytes, limit: int, skipping: bool) -> bytes | BodyTooLarge:
     return line if line.strip() else b""
 
 
-def _uncut(request: Request) -> None:
+def _chunks(request: Request, *, up_to: int = sys.maxsize) -> Iterator[bytes]:
+    """Yield the body as it arrives, at most ``up_to`` bytes of it. Raises ``ClientDisconnected`` where it breaks off.
+
+    gunicorn hands a body that broke off to Werkzeug as if it had ended: only its length tells.
+    """
     # None would bring back the host's MAX_CONTENT_LENGTH, which is made for the host's own forms.
     request.max_content_length = sys.maxsize
+    size = 0
+    while chunk := request.stream.read(min(_CHUNK, up_to - size)):
+        size += len(chunk)
+        yield chunk
+    if size < min(request.content_length or 0, up_to):
+        raise ClientDisconnected

@@ -60,7 +60,7 @@ def _refuse(allowed: list[str]) -> View:
     return refuse
 
 
-def _unknown(rest: str) -> Response:
+def _unknown(**_: Any) -> Response:
     raise NotFound
 
 
