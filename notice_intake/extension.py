@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets as random_secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -145,10 +146,13 @@ def _embedded_keys(app: Flask, settings: Settings, storage: Storage) -> tuple[st
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     path = Path(app.instance_path) / "notice_intake.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole and then linked: a process that starts at the same moment must never read half a key.
+        draft = path.with_name(f"{path.name}.{os.getpid()}-{random_secrets.token_hex(4)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(random_secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return (path.read_text().strip(),)

@@ -36,16 +36,22 @@ class Task:
     effect: Any
     case: Any
     decision: Any
+    #: Whether a copy of the content is kept already.
+    kept: bool = False
 
 
 def perform(mount: Mount, effect: Any, *, now: datetime) -> None:
     """Perform a leased effect and record the result; a fault puts it back for later, or up to a person."""
-    task = load(mount, effect)
+    if effect.kind not in _OUTSIDE:
+        _record(mount, effect, None, None)
+        return
+    with mount.storage.read() as tx:
+        task = load(tx, effect)
     if _outdated(task):
         _drop(mount, task, now=now)
         return
     try:
-        outcome = _OUTSIDE.get(effect.kind, _nothing)(mount, task, now)
+        outcome = _OUTSIDE[effect.kind](mount, task, now)
     except PlatformRefused as refused:
         give_up(mount, task, reason=refused.detail, now=now)
         return
@@ -54,22 +60,27 @@ def perform(mount: Mount, effect: Any, *, now: datetime) -> None:
         log.exception("effect %s (%s) failed (%s); it will be tried again", effect.id, effect.kind, error_id)
         put_back(mount, effect, reason=f"{type(fault).__name__} ({error_id})", now=now)
         return
-    finished = mount.clock()
+    _record(mount, effect, task, outcome)
+
+
+def _record(mount: Mount, effect: Any, task: Task | None, outcome: Any) -> None:
+    """Close an effect with everything that follows from it, in one transaction."""
+    now = mount.clock()
     with mount.storage.begin() as tx:
-        if not outbox.finish(tx, effect, state=EffectState.DONE, now=finished, attempts=effect.attempts + 1):
+        if not outbox.finish(tx, effect, state=EffectState.DONE, now=now, attempts=effect.attempts + 1):
             return
-        _INSIDE[effect.kind](mount, tx, task, outcome, finished)
+        _INSIDE[effect.kind](mount, tx, task or load(tx, effect), outcome, now)
         tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
 
 
-def load(mount: Mount, effect: Any) -> Task:
+def load(tx: Tx, effect: Any) -> Task:
     """Read what an effect needs to know."""
-    with mount.storage.read() as tx:
-        case = cases.find_row(tx, effect.case_id)
-        decision = decisions.find(tx, effect.decision_id) if effect.decision_id else None
-        if effect.kind == EffectKind.REVERT and decision is not None:
-            decision = decisions.find(tx, decision.supersedes)
-    return Task(effect, case, decision)
+    case = cases.find_row(tx, effect.case_id)
+    decision = decisions.find(tx, effect.decision_id) if effect.decision_id else None
+    if effect.kind == EffectKind.REVERT and decision is not None:
+        decision = decisions.find(tx, decision.supersedes)
+    kept = effect.kind == EffectKind.ENFORCE and decisions.evidence_of(tx, effect.decision_id) is not None
+    return Task(effect, case, decision, kept)
 
 
 def _outdated(task: Task) -> bool:
@@ -119,18 +130,14 @@ def action_of(task: Task) -> Action:
 
 def _enforce(mount: Mount, task: Task, now: datetime) -> Confirmation:
     action = action_of(task)
-    if action.content_key is not None:
+    if action.content_key is not None and not task.kept:
         _preserve(mount, action, now)
     return mount.platform.apply(action, key=action.decision_id)
 
 
 def _preserve(mount: Mount, action: Action, now: datetime) -> None:
     """Have the content kept before it goes: Reg. (EU) 2021/784 Art. 6."""
-    with mount.storage.read() as tx:
-        kept = decisions.evidence_of(tx, action.decision_id) is not None
-    if kept or action.content_key is None:
-        return
-    evidence = mount.platform.capture(action.content_key)
+    evidence = mount.platform.capture(action.content_key or "")
     if evidence is not None:
         with mount.storage.begin() as tx:
             decisions.keep_evidence(
@@ -164,10 +171,6 @@ def _inform(mount: Mount, task: Task, _now: datetime) -> None:
 def _resolve(mount: Mount, task: Task, _now: datetime) -> Any:
     (content,) = mount.platform.resolve([cases.target_from_json(task.case.target)])
     return content
-
-
-def _nothing(_mount: Mount, _task: Task, _now: datetime) -> None:
-    return None
 
 
 def _announced(_mount: Mount, tx: Tx, task: Task, _outcome: Any, now: datetime) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from ..core.codes import EffectKind
 from ..delivery.guard import CallbackPolicy
 from ..delivery.sender import Sender
+from ..errors import TemporarilyUnavailable
 from ..store import agencies, outbox
 from ..store.agencies import Endpoint
 from . import claims
@@ -28,6 +29,8 @@ from .perform import perform
 log = logging.getLogger("notice_intake.worker")
 #: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
 PER_AGENCY = 4
+#: How long a result waits for others to be recorded with it, in seconds.
+GATHER = 0.008
 SWEEP_EVERY = timedelta(seconds=30)
 #: Makes what each piece of work runs within: in a Flask app its application context, which threads do not inherit.
 Within = Callable[[], AbstractContextManager[object]]
@@ -49,6 +52,8 @@ class _Run:
     pool: ThreadPoolExecutor
     stop: threading.Event
     within: Within
+    #: Stop when nothing is due, and let a fault of the database be seen.
+    once: bool = False
     tally: Tally = field(default_factory=Tally)
     flying: dict[Future[Attempted | None], Any] = field(default_factory=dict)
     swept_at: datetime | None = None
@@ -72,15 +77,28 @@ def work(
     Ends gracefully: takes nothing new, finishes what is under way, gives the rest back.
     """
     with ThreadPoolExecutor(mount.settings.worker_threads, thread_name_prefix="notice-intake") as pool:
-        run = _Run(mount, sender or sender_for(mount), pool, stop, within)
+        run = _Run(mount, sender or sender_for(mount), pool, stop, within, once)
         while not stop.is_set():
-            if not _turn(run) and not run.flying:
+            moved = _surely(run, _turn)
+            if not moved and not run.flying:
                 if once:
                     break
                 stop.wait(mount.settings.worker_idle_seconds)
         while run.flying:
-            _land(run, timeout=None)
+            _surely(run, lambda run: _land(run, timeout=None) > 0)
     return run.tally
+
+
+def _surely(run: _Run, step: Callable[[_Run], bool]) -> bool:
+    """Take a step; where the database cannot be reached, rest a while instead of dying."""
+    try:
+        return step(run)
+    except TemporarilyUnavailable:
+        if run.once:
+            raise
+        log.warning("the database does not answer; trying again", exc_info=True)
+        run.stop.wait(max(run.mount.settings.worker_idle_seconds, 1.0))
+        return True
 
 
 def _turn(run: _Run) -> bool:
@@ -120,7 +138,9 @@ def _do(run: _Run, row: Any, endpoint: Endpoint | None) -> Attempted | None:
 
 def _land(run: _Run, *, timeout: float | None) -> int:
     """Record whatever has come back; return how much it was."""
-    done, _ = wait(run.flying, timeout=timeout, return_when=FIRST_COMPLETED)
+    wait(run.flying, timeout=timeout, return_when=FIRST_COMPLETED)
+    # What comes back within the next moment is recorded in the same transaction.
+    done, _ = wait(run.flying, timeout=GATHER)
     results = []
     for future in done:
         row = run.flying.pop(future)
