@@ -179,6 +179,9 @@
   }
   if (live) { live.hidden = false; setInterval(refreshQueue, 20000); }
 
+  const jump = $(".ni-jump");
+  if (jump) new IntersectionObserver(([form]) => { jump.hidden = form.isIntersecting; }).observe($("#ni-deciding"));
+
   const problem = $("#ni-problem");
   if (problem) problem.focus();
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -115,6 +115,15 @@ def test_no_control_is_hidden_behind_the_bar_at_the_bottom(come: Callable[..., A
     assert covered == []
 
 
+def test_the_way_to_the_form_leaves_when_the_form_is_there(come: Callable[..., Any]) -> None:
+    page = come(width=360)
+    page.locator("[data-row]").first.click()
+    page.locator(".ni-jump a").click()
+    page.wait_for_selector(".ni-jump", state="hidden")
+    page.keyboard.press("Home")
+    page.wait_for_selector(".ni-jump", state="visible")
+
+
 def test_single_keys_can_be_switched_off(come: Callable[..., Any]) -> None:
     page = come()
     page.locator(".ni-menu summary").click()

@@ -13,7 +13,9 @@ def typed(page: Page) -> dict[str, str]:
 
 
 def test_decide_and_next_records_and_claims_the_next(desk: DeskHouse, mona: Visitor) -> None:
-    first, second = desk.refer("https://video.example/1"), desk.refer("https://video.example/2")
+    first = desk.refer("https://video.example/1")
+    desk.clock.forward(seconds=1)
+    second = desk.refer("https://video.example/2")
     page = mona.send(mona.open("/"), "/next")
     page = mona.send(page, "/decision", then="next", **REMOVE)
     assert page.found("article", data_case=second)

@@ -46,6 +46,7 @@ def test_a_row_says_what_is_known(desk: DeskHouse, mona: Visitor) -> None:
 
 def test_filters_live_in_the_address_and_stay_there(desk: DeskHouse, mona: Visitor) -> None:
     wanted = desk.refer("https://video.example/1", operation={"code": "OP-1"}, content={"languages": ["pl"]})
+    desk.clock.forward(seconds=1)
     other = desk.refer("https://video.example/2", operation={"code": "OP-2"}, content={"languages": ["el"]})
     assert rows(mona.open("/?operation=OP-1")) == [wanted]
     assert rows(mona.open("/?language=el")) == [other]
@@ -83,7 +84,10 @@ def test_next_takes_the_most_urgent_free_case_that_the_filter_lets_through(
 
 
 def test_pages_follow_one_another_without_repeating(desk: DeskHouse, mona: Visitor) -> None:
-    everything = [desk.refer(f"https://video.example/{number}") for number in range(120)]
+    everything = []
+    for number in range(120):
+        everything.append(desk.refer(f"https://video.example/{number}"))
+        desk.clock.forward(seconds=1)
     found: list[str] = []
     page = mona.open("/")
     while True:
