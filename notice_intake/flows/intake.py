@@ -19,6 +19,7 @@ from ..ids import new_id
 from ..store import cases, decisions, journal, outbox, referrals
 from ..store.agencies import Agency
 from ..store.storage import Tx
+from ..store.together import Fresh
 from .callbacks import Change, path_of, received_body, tell
 
 
@@ -97,6 +98,11 @@ class Batch:
         self._referrals.append(self._referral(prepared, due=due, receipt=receipt))
         self._outbox.append(self._received(prepared, due=due))
         return prepared.referral_id, receipt
+
+    def fresh(self) -> Fresh:
+        """Return everything that was collected, where no case was found before."""
+        opened = [one.row for one in self._standing.values() if one.row is not None]
+        return Fresh(self._referrals, opened, self._items, self._entries, self._outbox)
 
     def store(self, tx: Tx) -> bool:
         """Write everything that was collected; False where a case was changed by somebody else meanwhile.

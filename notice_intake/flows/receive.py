@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ from ..errors import (
 from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
+from ..store.together import together
 from .intake import Batch, Prepared, standing_cases
 from .mount import Mount
 
@@ -131,45 +132,50 @@ def _store_fresh(
 ) -> list[Received | NoticeIntakeError] | None:
     """Store a batch of which nothing is there yet, as nearly all are; None, and nothing stored, where something is.
 
-    All rows are ready before the transaction begins, which SQLite grants to one at a time.
+    All rows are ready before the transaction begins, so that it can be shared, and is short.
     """
-    if len({one.referral.agency_reference for one in batch}) < len(batch):
-        return None
-    with mount.storage.read() as tx:
-        if standing_cases(tx, batch, lock=False) or (len(batch) > 1 and _taken(tx, batch, agency)):
+    if len(batch) > 1:
+        if len({one.referral.agency_reference for one in batch}) < len(batch):
             return None
+        with mount.storage.read() as tx:
+            if _taken(tx, batch, agency):
+                return None
     writing = Batch({}, agency=agency, now=now)
     results: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
-    try:
-        with mount.storage.begin() as tx:
-            writing.store(tx)
-            _tell_listeners(mount, tx, batch, agency)
-    except (Raced, TemporarilyUnavailable):
+    if not together(mount.storage).store(writing.fresh()):
         return None
+    for send in _to_be_told(mount, batch, agency):
+        send()
     return results
 
 
 def _store(
     mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
 ) -> list[Received | NoticeIntakeError]:
-    results = _taken(tx, batch, agency)
-    fresh = [(index, one) for index, one in enumerate(batch) if index not in results]
+    results, twice = _taken(tx, batch, agency), _standing_twice(batch)
+    fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]
     writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
     if not writing.store(tx):
         raise Raced
-    _tell_listeners(mount, tx, added, agency)
+    tx.after_commit += _to_be_told(mount, added, agency)
+    # What stands twice in a stream is answered as if a batch had ended between: how long batches are is our affair.
+    for index, first in twice.items():
+        if index not in results:
+            results[index] = _second(batch[index], batch[first], results[first])
     return [results[index] for index in range(len(batch))]
 
 
-def _tell_listeners(mount: Mount, tx: Tx, stored: Sequence[Prepared], agency: Agency) -> None:
+def _to_be_told(mount: Mount, stored: Sequence[Prepared], agency: Agency) -> list[Callable[[], None]]:
+    """Return the calls that tell the host's listeners, to be made once the referrals are committed."""
     if not signals.referral_received.receivers:
-        return
-    for prepared in stored:
-        facts = {"agency_id": agency.id, "instrument": prepared.instrument.code, "referral_id": prepared.referral_id}
-        tx.after_commit.append(partial(signals.send, signals.referral_received, mount, **facts))
+        return []
+    told = [
+        {"agency_id": agency.id, "instrument": one.instrument.code, "referral_id": one.referral_id} for one in stored
+    ]
+    return [partial(signals.send, signals.referral_received, mount, **facts) for facts in told]
 
 
 def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
@@ -187,29 +193,35 @@ def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
 
 
 def _taken(tx: Tx, batch: Sequence[Prepared], agency: Agency) -> dict[int, Received | NoticeIntakeError]:
-    """Return the answers to those of a batch that are there already, or stand in it twice."""
+    """Return the answers to those of a batch that are there already."""
     if len(batch) == 1:
         answer = _replayed(tx, batch[0], agency)
         return {0: answer} if answer is not None else {}
     references = [one.referral.agency_reference for one in batch]
     found = {row.agency_reference: row for row in store.taken(tx, agency.id, references=references)}
-    results: dict[int, Received | NoticeIntakeError] = {}
-    seen: dict[str, int] = {}
-    for index, (prepared, reference) in enumerate(zip(batch, references, strict=True)):
-        if reference in found:
-            results[index] = _again(found[reference], prepared)
-        elif reference in seen:
-            detail = f"Line {seen[reference] + 1} of this batch has the same agency_reference."
-            results[index] = DocumentRefused([FieldError("/agency_reference", "repeated", detail)])
-        else:
-            seen[reference] = index
-    return results
+    places = enumerate(references)
+    return {index: _again(found[reference], batch[index]) for index, reference in places if reference in found}
+
+
+def _standing_twice(batch: Sequence[Prepared]) -> dict[int, int]:
+    """Return, for each of a batch whose reference stands in it before, where that is."""
+    first: dict[str, int] = {}
+    places = [first.setdefault(one.referral.agency_reference, index) for index, one in enumerate(batch)]
+    return {index: place for index, place in enumerate(places) if place != index}
 
 
 def _again(row: Any, prepared: Prepared) -> Received | NoticeIntakeError:
     if row.fingerprint == prepared.fingerprint:
         return Received(row.id, row.receipt, replayed=True)
     return ReferenceTaken(row.id)
+
+
+def _second(
+    prepared: Prepared, first: Prepared, answer: Received | NoticeIntakeError
+) -> Received | NoticeIntakeError:
+    if isinstance(answer, Received) and prepared.fingerprint == first.fingerprint:
+        return replace(answer, replayed=True)
+    return ReferenceTaken(first.referral_id)
 
 
 def _replayed(tx: Tx, prepared: Prepared, agency: Agency) -> Received | NoticeIntakeError | None:
