@@ -124,7 +124,7 @@ class GuardedAdapter(HTTPAdapter):
         if destination.literal is not None:
             return [destination.literal]
         addresses = _look_up(destination, within=self._deadlines.total)
-        check_addresses(destination, addresses, self._policy)
+        check_addresses(destination, addresses, policy=self._policy)
         # A receiver whose IPv6 is broken costs the connect deadline once, not at every callback; and resolvers that
         # rotate their answers do not make us leave an open connection.
         last_good = self._last_good.get(destination.authority)

@@ -133,11 +133,11 @@ def read_destination(url: str, policy: CallbackPolicy) -> Destination:
     host = lookup.strip("[]").removesuffix(".")
     destination = Destination(scheme, host, port, lookup, literal, only_inside)
     if literal is not None:
-        check_addresses(destination, (literal,), policy)
+        check_addresses(destination, (literal,), policy=policy)
     return destination
 
 
-def check_addresses(destination: Destination, addresses: Sequence[Address], policy: CallbackPolicy) -> None:
+def check_addresses(destination: Destination, addresses: Sequence[Address], *, policy: CallbackPolicy) -> None:
     """Raise ``CallbackRefused`` unless every one of the addresses that the host has may be called."""
     networks = _networks(policy.networks)
     inside = [_lies_in(address, networks) for address in addresses]

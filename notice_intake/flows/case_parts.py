@@ -98,7 +98,7 @@ def history_entry(row: Any) -> HistoryEntry:
     return HistoryEntry(at=row.at, actor=row.actor_name or row.actor_kind, action=row.action, facts=facts)
 
 
-def effect_view(row: Any, agencies: Mapping[str, str], references: Mapping[str, str]) -> EffectView:
+def effect_view(row: Any, *, agencies: Mapping[str, str], references: Mapping[str, str]) -> EffectView:
     """A piece of work, with the names that a person knows it by."""
     return EffectView(
         id=row.id,

@@ -59,7 +59,9 @@ def decide(
             now=now,
         )
         decision_id = new_id("dec")
-        decisions.append(tx, decision_id, case_id, verdict.decision, moderator=moderator, supersedes=case.decision_id)
+        decisions.append(
+            tx, decision_id, verdict.decision, case_id=case_id, moderator=moderator, supersedes=case.decision_id
+        )
         _settle(tx, case, verdict, decision_id)
         _enqueue(tx, case, verdict, decision_id)
         journal.append(tx, [_entry(case, verdict, decision_id, moderator)])

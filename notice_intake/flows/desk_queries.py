@@ -78,7 +78,7 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, now: datetime) -> CaseFile:
         referrals=views,
         decisions=taken,
         history=tuple(history_entry(one) for one in journal.history(tx, [row.id, *referral_ids])),
-        effects=tuple(effect_view(one, names, references) for one in outbox.of_case(tx, row.id)),
+        effects=tuple(effect_view(one, agencies=names, references=references) for one in outbox.of_case(tx, row.id)),
         outcomes=tuple(str(one) for one in allowed_outcomes(members, mount.instruments)),
         undo_until=_undo_until(row, taken, now),
         suggested=_suggested(mount, row, members, views),
@@ -94,7 +94,7 @@ def effects_page(
         place = (after[0], after[1]) if after else None
         rows = outbox.page(tx, state=EffectState(state), after=place, limit=limit + 1)
         names = {one.id: one.name for one in agencies.everyone(tx)}
-    shown = [effect_view(row, {row.referral_id: names.get(row.agency_id, "")}, {}) for row in rows[:limit]]
+    shown = [effect_view(row, agencies={row.referral_id: names.get(row.agency_id, "")}, references={}) for row in rows[:limit]]
     more = len(rows) > limit
     last = rows[limit - 1] if more else None
     token = write_cursor(mount, [last.created_at.isoformat(), last.id], "effects") if last is not None else None

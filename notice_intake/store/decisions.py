@@ -15,7 +15,9 @@ from ..ids import new_id
 from .storage import Tx
 
 
-def append(tx: Tx, decision_id: str, case_id: str, decision: Decision, *, moderator: Moderator, supersedes: str | None) -> None:
+def append(
+    tx: Tx, decision_id: str, decision: Decision, *, case_id: str, moderator: Moderator, supersedes: str | None
+) -> None:
     """Record a decision."""
     values = {
         "id": decision_id,

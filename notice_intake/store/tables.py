@@ -84,7 +84,7 @@ class Tables:
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _work)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -205,6 +205,10 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
     held = text("claimed_by IS NOT NULL")
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
+    return {"case": case}
+
+
+def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
     item = Table(
         prefix + "item",
         metadata,
@@ -229,6 +233,10 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Index(None, "reference"),
         Index(None, "target_key"),
     )
+    return {"item": item}
+
+
+def _decisions(prefix: str, metadata: MetaData) -> dict[str, Table]:
     decision = Table(
         prefix + "decision",
         metadata,
@@ -263,14 +271,14 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("sha256", String(64), nullable=False),
         Column("facts", Json, nullable=False),
     )
-    return {"case": case, "item": item, "decision": decision, "evidence": evidence}
+    return {"decision": decision, "evidence": evidence}
 
 
 #: Work that somebody still has to do. Literals, for the partial indexes.
 PENDING = text("state = 'due'")
 
 
-def _work(prefix: str, metadata: MetaData) -> dict[str, Table]:
+def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
     outbox = Table(
         prefix + "outbox",
         metadata,
@@ -303,6 +311,10 @@ def _work(prefix: str, metadata: MetaData) -> dict[str, Table]:
     dead = text("state = 'dead'")
     Index(f"ix_{prefix}outbox_dead", outbox.c.created_at, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
     Index(f"ix_{prefix}outbox_case", outbox.c.case_id)
+    return {"outbox": outbox}
+
+
+def _journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
     journal = Table(
         prefix + "journal",
         metadata,
@@ -317,4 +329,4 @@ def _work(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("payload", LargeBinary, nullable=False),
         Column("leaf", String(64), nullable=False),
     )
-    return {"outbox": outbox, "journal": journal}
+    return {"journal": journal}

@@ -25,7 +25,7 @@ def issue(secrets: Secrets, moderator_id: str) -> str:
     return str(secrets.serializer(_PURPOSE).dumps(moderator_id))
 
 
-def holds(secrets: Secrets, token: str | None, moderator_id: str) -> bool:
+def holds(secrets: Secrets, token: str | None, *, moderator_id: str) -> bool:
     """Say whether ``token`` was issued to this moderator and has not run out."""
     try:
         return bool(secrets.serializer(_PURPOSE).loads(token or "", max_age=MAX_AGE) == moderator_id)

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 
-def json_response(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(document: Any, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:
     """Return a document as compact JSON."""
     text = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     response = Response(text, status, content_type="application/json")

@@ -46,7 +46,7 @@ def post(mount_of: MountOf) -> View:
         headers = {"Location": f"{root()}/v1/referrals/{received.referral_id}"}
         if received.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return json_response(received.receipt, 201, headers)
+        return json_response(received.receipt, 201, headers=headers)
 
     return view
 

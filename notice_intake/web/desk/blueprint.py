@@ -115,7 +115,7 @@ def _desk(mount: Mount, moderator: Moderator) -> Desk:
 
 def _trusted(mount: Mount, moderator: Moderator) -> bool:
     return csrf.same_origin(request.headers, request.host) and csrf.holds(
-        mount.secrets, request.form.get(csrf.FIELD), moderator.id
+        mount.secrets, request.form.get(csrf.FIELD), moderator_id=moderator.id
     )
 
 

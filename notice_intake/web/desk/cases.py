@@ -141,7 +141,7 @@ def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseRet
     args = filter_args(read_filter(request.args))
     target = url_for(".queue", **args) if code == "released" else url_for(".case", case_id=case_id, **args)
     # Having claimed shows by itself; the rest is told.
-    return see_other(target) if code == "claimed" else leave(see_other(target), desk, Notice(code))
+    return see_other(target) if code == "claimed" else leave(desk, see_other(target), Notice(code))
 
 
 def _changes(file: CaseFile, form: Form) -> tuple[HistoryEntry, ...]:

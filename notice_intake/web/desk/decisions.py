@@ -49,7 +49,7 @@ def decision(case_id: str) -> ResponseReturnValue:
     until = taken.undo_until.isoformat() if taken.undo_until else ""
     notice = Notice("decided", case_id, form.draft.outcome, until)
     if request.form.get("then") == "queue":
-        return leave(see_other(url_for(".queue", **filter_args(read_filter(request.args)))), desk, notice)
+        return leave(desk, see_other(url_for(".queue", **filter_args(read_filter(request.args)))), notice)
     return go_next(notice)
 
 
@@ -62,7 +62,7 @@ def undo(case_id: str) -> ResponseReturnValue:
     except Conflict as problem:
         return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
     args = filter_args(read_filter(request.args))
-    return leave(see_other(url_for(".case", case_id=case_id, **args)), desk, Notice("undone"))
+    return leave(desk, see_other(url_for(".case", case_id=case_id, **args)), Notice("undone"))
 
 
 def _back(case_id: str) -> ResponseReturnValue:

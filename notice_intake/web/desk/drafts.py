@@ -76,7 +76,7 @@ def told(texts: Texts, errors: Sequence[FieldError]) -> tuple[tuple[str, str], .
     found = []
     for fault in errors:
         field = fault.pointer.strip("/").partition("/")[0] or "outcome"
-        found.append((field, words.field_error(texts, field, fault.code, fault.detail)))
+        found.append((field, words.field_error(texts, field, code=fault.code, detail=fault.detail)))
     order = list(Draft.__dataclass_fields__)
     return tuple(sorted(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order)))
 

@@ -34,7 +34,7 @@ def replay(effect_id: str) -> ResponseReturnValue:
         flow.replay(desk.mount, effect_id, moderator=desk.moderator, now=desk.now)
     except Conflict as problem:
         return _effects_page(status=409, problem=desk.texts.gettext(problem.detail))
-    return leave(see_other(url_for(".effects", state=_state())), desk, Notice("replayed"))
+    return leave(desk, see_other(url_for(".effects", state=_state())), Notice("replayed"))
 
 
 def _effects_page(*, status: int = 200, problem: str = "") -> ResponseReturnValue:

@@ -61,7 +61,7 @@ class Notice:
         return datetime.fromisoformat(self.until) if self.until else None
 
 
-def leave(response: Response, desk: Desk, notice: Notice) -> Response:
+def leave(desk: Desk, response: Response, notice: Notice) -> Response:
     """Have the next page show ``notice``."""
     value = desk.mount.secrets.serializer(_PURPOSE).dumps({"who": desk.moderator.id, **asdict(notice)})
     response.set_cookie(_COOKIE, str(value), max_age=_KEPT, **cookie_options())

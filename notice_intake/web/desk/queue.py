@@ -64,9 +64,9 @@ def go_next(notice: Notice) -> Response:
     case_id = claims.claim_next(desk.mount, chosen, moderator=desk.moderator, now=desk.now)
     args = filter_args(chosen)
     if case_id is None:
-        return leave(see_other(url_for(".queue", **args)), desk, notice.followed_by("none_free"))
+        return leave(desk, see_other(url_for(".queue", **args)), notice.followed_by("none_free"))
     target = see_other(url_for(".case", case_id=case_id, **args))
-    return leave(target, desk, notice) if notice.case_id else target
+    return leave(desk, target, notice) if notice.case_id else target
 
 
 def _choices(desk: Desk, chosen: QueueFilter) -> list[tuple[str, str, str, list[tuple[str, str]], str | None]]:

@@ -248,7 +248,7 @@ CONFLICTS = (
 )
 
 
-def field_error(texts: Texts, field: str, code: str, detail: str) -> str:
+def field_error(texts: Texts, field: str, *, code: str, detail: str) -> str:
     """Return what is wrong with a field, in the moderator's language where the catalogue has it."""
     if code == "too_long" and field in LIMITS:
         return texts.gettext(N_("Use at most %(limit)s characters."), limit=texts.number(LIMITS[field]))
