@@ -103,9 +103,9 @@ def test_a_token_opens_the_forms_of_one_person_only(desk: DeskHouse, mona: Visit
 
 def test_a_token_runs_out(desk: DeskHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     token = csrf.issue(desk.mount.secrets, "m1")
-    assert csrf.holds(desk.mount.secrets, token, "m1")
+    assert csrf.holds(desk.mount.secrets, token, moderator_id="m1")
     monkeypatch.setattr(csrf, "MAX_AGE", -1)
-    assert not csrf.holds(desk.mount.secrets, token, "m1")
+    assert not csrf.holds(desk.mount.secrets, token, moderator_id="m1")
 
 
 @pytest.mark.parametrize(
