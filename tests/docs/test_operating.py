@@ -1,0 +1,273 @@
+"""docs/operating.md: the words that an operator meets are those that the code uses, and the remedies help."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+
+import pytest
+from flows.desk import claim_next, decide_next, events, run_worker
+from printed import ROOT, block, blocks, codes, rows, section, text
+from sqlalchemy import text as sql
+from standardwebhooks import Webhook
+
+from notice_intake import Storage
+from notice_intake.auth.secrets import Secrets
+from notice_intake.core.retries import DEFAULT
+from notice_intake.errors import TemporarilyUnavailable
+from notice_intake.flows.agencies import TOKEN_LIFE
+from notice_intake.flows.health import LONGEST_WAIT, readiness
+from notice_intake.flows.retrying import LONGEST_WAIT as LONGEST_RETRY
+from notice_intake.flows.work import PER_AGENCY, SWEEP_EVERY
+from notice_intake.settings import Settings
+from notice_intake.store import migrate
+from notice_intake.store.outbox import LEASE
+
+PAGE = text("operating.md")
+
+
+def today(house) -> None:
+    """Set the clock to the real time: whoever verifies a callback refuses an old one."""
+    house.clock.now = datetime.now(UTC)
+
+
+def operate(house, *args: str) -> str:
+    result = house.app.test_cli_runner().invoke(args=["notice-intake", *args])
+    assert result.exit_code == 0, result.output
+    return str(result.stdout)
+
+
+def printed_sql(holding: str, house, agency_id: str) -> str:
+    prefix = house.mount.storage.tables.metadata.schema
+    statement = block(PAGE, "sql", holding).replace("agy_EXAMPLE", agency_id)
+    return re.sub(r"\bni_(\w+)", rf"{prefix}.ni_\1", statement) if prefix else statement
+
+
+def run_script(monkeypatch, house, agency_id: str, url: str, *, kept: bool = True) -> None:
+    """Run the script for callback addresses as an operator would, with two lines filled in."""
+    code = block(PAGE, "python", "set_endpoint")
+    code = code.replace("agy_EXAMPLE", agency_id).replace("https://unit.example/callbacks", url)
+    code = code if kept else re.sub(r"kept = before.*", "kept = ()", code)
+    ours = ModuleType("ours")
+    ours.app = house.app  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ours", ours)
+    exec(compile(code, "docs/operating.md", "exec"), {})
+
+
+def test_each_check_says_the_word_in_the_table(house, receiver):
+    table = {codes(cells[0])[0]: codes(cells[1])[0] for cells in rows(PAGE, "check")}
+    assert list(readiness(house.mount, now=house.clock.now)) == list(table)
+    house.agency(callback_url=receiver.url).refer()
+    house.clock.advance(minutes=5)
+    assert f"worker: {table['worker']}" in house.app.test_cli_runner().invoke(args=["notice-intake", "check"]).output
+    operate(house, "db", "downgrade", "base")
+    assert readiness(house.mount, now=house.clock.now)["tables"] == table["tables"]
+    operate(house, "db", "upgrade")
+
+
+def test_a_database_that_is_gone_is_named(make_house, monkeypatch):
+    house = make_house()
+    table = {codes(cells[0])[0]: codes(cells[1])[0] for cells in rows(PAGE, "check")}
+
+    def gone(*_: object, **__: object) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(type(house.mount.storage), "begin", gone)
+    monkeypatch.setattr(type(house.mount.storage), "read", gone)
+    assert readiness(house.mount, now=house.clock.now) == {"database": table["database"]}
+    assert house.app.test_cli_runner().invoke(args=["notice-intake", "work", "--once"]).exit_code == 2
+
+
+def test_the_numbers_are_those_of_the_code():
+    assert timedelta(minutes=5) == LONGEST_WAIT
+    assert "due for five minutes" in PAGE
+    assert timedelta(minutes=15) == LONGEST_RETRY
+    assert "15\n   minutes apart in the end" in PAGE
+    assert timedelta(minutes=1) == LEASE
+    assert "work over after a minute" in PAGE
+    assert PER_AGENCY == 4
+    assert "at most four callbacks of one agency" in PAGE
+    assert timedelta(seconds=30) == SWEEP_EVERY
+    assert "every 30 seconds" in PAGE
+    hours = round(sum(DEFAULT, timedelta()) / timedelta(hours=1))
+    assert f"After {len(DEFAULT)} attempts in about {hours} hours" in PAGE
+    assert f"lives {TOKEN_LIFE.days} days" in PAGE
+
+
+def test_a_disabled_endpoint_is_opened_again_and_nothing_was_dropped(house, receiver, caplog):
+    caplog.set_level(logging.INFO)
+    today(house)
+    agency = house.agency(callback_url=receiver.url)
+    receiver.secret = agency.secret
+    receiver.status = lambda _: 410
+    agency.refer()
+    run_worker(house)
+    claim_next(house)
+    receiver.status = lambda _: 204
+    run_worker(house, after=60)
+    assert receiver.verified == []
+    assert "status 410" in caplog.text
+    with house.mount.storage.read() as tx:
+        actions = tx.execute(tx.tables.journal.select()).all()
+    assert "endpoint.disabled" in [one.action for one in actions]
+    with house.mount.storage.begin() as tx:
+        tx.execute(sql(printed_sql("UPDATE ni_endpoint", house, agency.id)))
+    run_worker(house)
+    assert [one["type"] for one in receiver.verified] == ["referral.received", "item.in_review"]
+
+
+def test_a_leaked_token_ends_at_once_and_rotating_alone_would_not_do(house):
+    agency = house.agency()
+    token = agency.headers["Authorization"]
+    operate(house, "agency", "rotate", agency.id)
+    assert agency.refer().status_code == 201
+    steps = re.findall(
+        r"^    flask notice-intake (agency \w+) agy_EXAMPLE$", section(PAGE, "### A token leaked"), re.MULTILINE
+    )
+    assert steps == ["agency revoke", "agency rotate"]
+    for step in steps:
+        told = operate(house, *step.split(), agency.id)
+    assert agency.refer().status_code == 401
+    agency.headers["Authorization"] = "Bearer " + re.search(r"token: (\S+)", told)[1]
+    assert agency.headers["Authorization"] != token
+    assert agency.refer().status_code == 201
+
+
+def test_the_next_token_to_run_out_comes_first(house):
+    agency = house.agency()
+    house.clock.advance(days=30)
+    operate(house, "agency", "rotate", agency.id)
+    with house.mount.storage.read() as tx:
+        found = tx.execute(sql(printed_sql("FROM ni_credential", house, agency.id))).all()
+    assert len(found) == 2
+    assert str(found[0].expires_at) < str(found[1].expires_at)
+
+
+def test_the_script_gives_an_agency_an_address_and_changes_its_secret(house, receiver, monkeypatch, capsys):
+    today(house)
+    agency = house.agency()
+    agency.refer()
+    run_script(monkeypatch, house, agency.id, receiver.url)
+    receiver.secret = capsys.readouterr().out.strip()
+    claim_next(house)
+    run_worker(house)
+    assert [one["type"] for one in receiver.verified] == ["item.in_review"], "what happened before is in the feed"
+    assert [one for one, _ in events(agency)] == ["referral.received", "item.in_review"]
+
+    run_script(monkeypatch, house, agency.id, receiver.url)
+    new = capsys.readouterr().out.strip()
+    agency.refer(agency.document("https://platform.example/p90"))
+    run_worker(house)
+    assert len(receiver.verified) == 2, "the old secret still verifies"
+    receiver.secret = new
+    agency.refer(agency.document("https://platform.example/p91"))
+    run_worker(house)
+    assert len(receiver.verified) == 3
+
+    run_script(monkeypatch, house, agency.id, receiver.url, kept=False)
+    agency.refer(agency.document("https://platform.example/p92"))
+    run_worker(house)
+    assert len(receiver.verified) == 3, "only the newest secret is left"
+    receiver.secret = capsys.readouterr().out.strip()
+    Webhook(receiver.secret)
+    run_worker(house, after=10)
+    assert len(receiver.verified) == 4
+
+
+def test_secret_keys_are_rotated_by_adding_and_an_old_one_can_be_put_back(make_house, receiver, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    house = make_house()
+    today(house)
+    agency = house.agency(callback_url=receiver.url)
+    receiver.secret = agency.secret
+    old, new = "k" * 40, "n" * 40
+
+    def with_keys(*keys: str) -> None:
+        object.__setattr__(house.mount, "secrets", Secrets(keys))
+
+    with_keys(old, new)
+    assert agency.refer().status_code == 201
+    run_worker(house)
+    assert len(receiver.verified) == 1
+    agency.refer()
+    with_keys(new)
+    assert agency.refer().status_code == 401
+    assert "forged" in caplog.text
+    run_worker(house)
+    with house.mount.storage.read() as tx:
+        errors = [one.last_error for one in tx.execute(tx.tables.outbox.select()).all()]
+    assert any("A stored secret cannot be read" in error for error in errors)
+    with_keys(old, new)
+    assert agency.refer().status_code == 201
+
+
+def test_every_logger_is_in_the_table():
+    package = ROOT / "notice_intake"
+    code = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    printed = {name for cells in rows(PAGE, "logger") for name in codes(cells[0])}
+    assert printed == set(re.findall(r'getLogger\("(notice_intake[\w.]*)"\)', code))
+
+
+@pytest.mark.parametrize("broken", ["receiver", "platform", "database"])
+def test_the_log_names_nothing_that_an_agency_sent(house, receiver, caplog, broken):
+    caplog.set_level(logging.DEBUG)
+    agency = house.agency("Unit One", callback_url=receiver.url)
+    receiver.status = lambda _: 500
+    sent = {
+        "agency_reference": "REF-QUINCE",
+        "contact": {"name": "Officer Medlar", "email": "medlar@unit.example"},
+    }
+    document = agency.document("https://platform.example/p4711", **sent)
+    document["items"][0]["reasons"] = "Damson."
+    if broken == "platform":
+        house.platform.faults = [RuntimeError("the platform is down")] * 2
+    if broken == "database":
+        with house.mount.storage.begin() as tx:
+            tx.tables.item.drop(tx.connection)
+    house.app.testing = False
+    assert agency.refer(document).status_code in ((500, 503) if broken == "database" else (201,))
+    if broken != "database":
+        decide_next(house)
+        run_worker(house, after=31)
+    agency.headers = {"Authorization": agency.headers["Authorization"][:-3]}
+    assert agency.refer(document).status_code == 401
+    ours = [one for one in caplog.records if one.name.startswith("notice_intake")]
+    assert ours
+    said = "\n".join(logging.Formatter().format(one) for one in ours)
+    secrets = [agency.headers["Authorization"][7:60], agency.secret[6:]]
+    for word in ("REF-QUINCE", "Medlar", "medlar@", "Damson", "p4711", "Unit One", *secrets):
+        assert word not in said, word
+
+
+def test_the_connections_are_as_many_as_the_table_says(tmp_path):
+    pool = Storage.from_url("postgresql://nobody@db.example/none")._engine.pool
+    assert f"up to {pool.size() + pool._max_overflow} for each process" in PAGE
+    assert Settings().worker_threads == 8
+
+
+def test_a_backup_of_a_database_in_use_is_whole(tmp_path):
+    if shutil.which("sqlite3") is None:
+        pytest.skip("the sqlite3 command is not installed")
+    for folder in ("instance", "backup"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "instance" / "notice_intake.key").write_text("k" * 40)
+    storage = Storage.from_url(f"sqlite:///{tmp_path / 'instance' / 'notice_intake.db'}")
+    migrate.upgrade(storage)
+    (commands,) = re.findall(r"((?:^    (?:sqlite3|cp) .*\n)+)", section(PAGE, "## Backups"), re.MULTILINE)
+    subprocess.run(["/bin/sh", "-ec", commands], cwd=tmp_path, check=True, timeout=30)
+    copy = Storage.from_url(f"sqlite:///{tmp_path / 'backup' / 'notice_intake.db'}")
+    assert migrate.current(copy) == migrate.head()
+    assert (tmp_path / "backup" / "notice_intake.key").exists()
+    storage.dispose()
+    copy.dispose()
+
+
+def test_the_unit_file_restarts_for_ever():
+    (unit,) = blocks(PAGE, "ini")
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit.splitlines())
+    assert "notice-intake work" in unit
