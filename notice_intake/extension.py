@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app
 
 from .auth.secrets import Secrets
 from .cli import command_group
@@ -20,7 +21,7 @@ from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
 from .regimes import eu_dsa, eu_iru, eu_tco
 from .regimes.regime import Regime, rulebook
-from .settings import Settings
+from .settings import MIN_KEY, Settings
 from .store.storage import Storage
 from .web.api.blueprint import api_blueprint
 from .web.desk.blueprint import desk_blueprint
@@ -28,6 +29,8 @@ from .web.desk.blueprint import desk_blueprint
 #: The regimes that every mount knows unless it is given others.
 DEFAULT_REGIMES: tuple[Regime, ...] = (eu_tco.REGIME, eu_dsa.REGIME, eu_iru.REGIME)
 EXTENSION = "notice_intake"
+#: What the name of a desk ends in.
+DESK = "_desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,66 +61,62 @@ class NoticeIntake:
         **options: Any,
     ) -> None:
         self._parts = _Parts(platform, moderators, storage, tuple(regimes), clock, options)
+        self._made: WeakSet[Mount] = WeakSet()
         Settings.from_mapping({}, **options)
 
-    def init_app(self, app: Flask, *, url_prefix: str = "/notices", name: str = "notice_intake") -> Mount:
+    def init_app(self, app: Flask, *, url_prefix: str = "/notices", name: str = EXTENSION) -> Mount:
         """Mount API and desk: the API at ``url_prefix``, the desk at ``url_prefix/desk``.
 
         Raises ``SettingsError`` for a setting that is missing, unknown or unsafe, and for a name that is taken.
         """
-        mount = self._mount(app, name)
-        prefix = url_prefix.rstrip("/")
-        api, desk = self.api_blueprint(name=name), self.desk_blueprint(name=f"{name}_desk")
-        self._bind(app, mount, api, desk)
-        app.register_blueprint(api, url_prefix=prefix or None)
-        app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
-        return mount
-
-    def api_blueprint(self, *, name: str = "notice_intake") -> Blueprint:
-        """Return a fresh API blueprint, to be registered where the host likes."""
-        return self._deferred(lambda mount_of: api_blueprint(mount_of, name=name), name)
-
-    def desk_blueprint(self, *, name: str = "notice_intake_desk") -> Blueprint:
-        """Return a fresh desk blueprint, to be registered where the host likes."""
-        return self._deferred(lambda mount_of: desk_blueprint(mount_of, name=name), name)
-
-    def _deferred(self, make: Callable[[Callable[[], Mount]], Blueprint], name: str) -> Blueprint:
-        """Make a blueprint whose mount is put together when an app registers it."""
-        bound: list[Mount] = []
-        blueprint = make(lambda: bound[0])
-        shared = name.removesuffix("_desk")
-
-        def bind(state: Any) -> None:
-            if not bound:
-                mounts = state.app.extensions.setdefault(EXTENSION, {})
-                if shared not in mounts:
-                    mounts[shared] = self._mount(state.app, shared)
-                bound.append(mounts[shared])
-
-        blueprint.record_once(bind)
-        if not name.endswith("_desk"):
-            blueprint.cli.add_command(command_group(lambda: bound[0], name=shared.replace("_", "-")))
-            blueprint.cli_group = None
-        return blueprint
-
-    def _bind(self, app: Flask, mount: Mount, api: Blueprint, desk: Blueprint) -> None:
         mounts = app.extensions.setdefault(EXTENSION, {})
-        if mount.name in mounts:
-            raise SettingsError(f"{mount.name!r} is mounted on this app already. Give the second mount another name.")
-        mounts[mount.name] = mount
+        if name in mounts:
+            raise _taken(name)
+        mounts[name] = mount = self._mount(app, name)
+        prefix = url_prefix.rstrip("/")
+        api, desk = self.api_blueprint(name=name), self.desk_blueprint(name=name + DESK)
         csrf = app.extensions.get("csrf")
         if csrf is not None and hasattr(csrf, "exempt"):
             # Agencies have no cookies and no forms; the desk stays under the host's own protection as well.
             csrf.exempt(api)
-        del desk
+        app.register_blueprint(api, url_prefix=prefix or None)
+        app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
+        return mount
+
+    def api_blueprint(self, *, name: str = EXTENSION) -> Blueprint:
+        """Return a fresh API blueprint, with the commands, to be registered where the host likes."""
+        mount_of = _mount_of(name)
+        blueprint = api_blueprint(mount_of, name=name)
+        blueprint.cli.add_command(command_group(mount_of, name=name.replace("_", "-")))
+        blueprint.cli_group = None
+        return self._bound(blueprint, name)
+
+    def desk_blueprint(self, *, name: str = EXTENSION + DESK) -> Blueprint:
+        """Return a fresh desk blueprint, to be registered where the host likes; ``x_desk`` belongs to the API ``x``."""
+        shared = name.removesuffix(DESK)
+        return self._bound(desk_blueprint(_mount_of(shared), name=name), shared)
+
+    def _bound(self, blueprint: Blueprint, name: str) -> Blueprint:
+        """Have the mount put together once an app registers the blueprint, where it is not there yet."""
+
+        def bind(state: Any) -> None:
+            mounts = state.app.extensions.setdefault(EXTENSION, {})
+            if name not in mounts:
+                mounts[name] = self._mount(state.app, name)
+            elif mounts[name] not in self._made:
+                raise _taken(name)
+
+        blueprint.record(bind)
+        return blueprint
 
     def _mount(self, app: Flask, name: str) -> Mount:
         parts = self._parts
         config = {**_environment(), **app.config}
         settings = Settings.from_mapping(config, **parts.options)
         storage = parts.storage or _storage(app, settings)
-        keys = settings.secret_keys or _embedded_keys(app, settings, storage)
-        return Mount(
+        embedded = parts.storage is None and not settings.storage_url
+        keys = settings.secret_keys or _keys(app, embedded=embedded)
+        mount = Mount(
             name=name,
             settings=settings,
             storage=storage,
@@ -127,6 +126,22 @@ class NoticeIntake:
             secrets=Secrets(keys),
             clock=parts.clock,
         )
+        self._made.add(mount)
+        return mount
+
+
+def _mount_of(name: str) -> Callable[[], Mount]:
+    """Return what finds a mount in the app of the request or command: one blueprint may serve several apps."""
+
+    def find() -> Mount:
+        found: Mount = current_app.extensions[EXTENSION][name]
+        return found
+
+    return find
+
+
+def _taken(name: str) -> SettingsError:
+    return SettingsError(f"{name!r} is mounted on this app already. Give the second mount another name.")
 
 
 def _environment() -> dict[str, str]:
@@ -138,9 +153,9 @@ def _storage(app: Flask, settings: Settings) -> Storage:
     return Storage.from_url(url, prefix=settings.table_prefix, schema=settings.schema or None)
 
 
-def _embedded_keys(app: Flask, settings: Settings, storage: Storage) -> tuple[str, ...]:
+def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
     """Make a key beside the embedded database. Any other storage may be shared by machines, which need one key."""
-    if settings.storage_url or not storage.owned:
+    if not embedded:
         raise SettingsError(
             "NOTICE_INTAKE_SECRET_KEYS is not set. Give one key of 32 characters or more, the same on every machine: "
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
@@ -155,4 +170,7 @@ def _embedded_keys(app: Flask, settings: Settings, storage: Storage) -> tuple[st
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
-    return (path.read_text().strip(),)
+    key = path.read_text().strip()
+    if len(key) < MIN_KEY:
+        raise SettingsError(f"{path} holds no key. Put back the one that stood there, or delete the file for a new one.")
+    return (key,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -14,6 +15,10 @@ from typing import Any
 from .errors import SettingsError
 
 PREFIX = "NOTICE_INTAKE_"
+#: The least characters of a secret key.
+MIN_KEY = 32
+_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,19}", re.ASCII)
+_SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +61,26 @@ class Settings:
 
     def __post_init__(self) -> None:
         for key in self.secret_keys:
-            if len(key) < 32:
-                raise SettingsError(f"{PREFIX}SECRET_KEYS holds a key of {len(key)} characters. Use at least 32.")
-        for name in ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{PREFIX}{name.upper()} must be at least 1.")
-        if self.undo_seconds < 0:
-            raise SettingsError(f"{PREFIX}UNDO_SECONDS must not be negative.")
+            if len(key) < MIN_KEY:
+                raise _unsafe("secret_keys", f"holds a key of {len(key)} characters. Use at least {MIN_KEY}")
+        for name in _POSITIVE:
+            if not getattr(self, name) >= 1:
+                raise _unsafe(name, "must be at least 1")
+        if not self.undo_seconds >= 0:
+            raise _unsafe("undo_seconds", "must not be negative")
+        if not 0 < self.worker_idle_seconds <= 3600:
+            raise _unsafe("worker_idle_seconds", "must be more than 0 and at most 3600")
+        if not 0 < len(self.channel) <= 40:
+            raise _unsafe("channel", "must have 1 to 40 characters")
+        if not _PREFIX.fullmatch(self.table_prefix):
+            raise _unsafe("table_prefix", "must be up to 20 of a-z 0-9 _, and begin with no digit")
+        if self.schema and not _SCHEMA.fullmatch(self.schema):
+            raise _unsafe("schema", "must be up to 63 of A-Z a-z 0-9 _, and begin with no digit")
         for network in self.callback_networks:
             try:
                 ipaddress.ip_network(network)
             except ValueError as error:
-                raise SettingsError(f"{PREFIX}CALLBACK_NETWORKS: {error}") from None
+                raise _unsafe("callback_networks", f"cannot be read: {error}") from None
 
     @property
     def undo(self) -> timedelta:
@@ -94,7 +107,13 @@ class Settings:
         return cls(**values)
 
 
+#: What has to be 1 or more.
+_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
 _HINTS = typing.get_type_hints(Settings)
+
+
+def _unsafe(name: str, what: str) -> SettingsError:
+    return SettingsError(f"{PREFIX}{name.upper()} {what}.")
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -112,6 +131,8 @@ def _convert(name: str, value: Any) -> Any:
             return tuple(str(part).strip() for part in parts if str(part).strip())
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
+        if wanted is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError
         return wanted(value)
     except (TypeError, ValueError):
         raise SettingsError(f"{PREFIX}{name.upper()} must be {wanted.__name__}, not {value!r}.") from None

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
+from . import joined
 from .insertion import insertion
 from .tables import Tables, make_tables
 
-_BEGIN = "notice_intake_begin"
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
 #: error that quotes them would carry them into the log.
 _ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
@@ -78,6 +78,8 @@ class Tx:
     def savepoint(self) -> Iterator[SessionTransaction | NestedTransaction]:
         """A part that can fail alone, and be rolled back alone."""
         with _translated(), (self.session or self.connection).begin_nested() as nested:
+            if self.session is not None:
+                self.session.connection()  # a session sets the savepoint only when it is asked for its connection
             yield nested
 
 
@@ -92,12 +94,9 @@ class Storage:
         self._engine = engine
         #: True where the engine is ours: only then may we set how its connections behave.
         self.owned = engine is not None
-        sqlite = engine is not None and engine.dialect.name == "sqlite"
-        # PostgreSQL reads what is committed either way; without BEGIN and ROLLBACK a read is one round trip.
-        self._reader = engine if sqlite or engine is None else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) if engine is not None else None
+        self._sqlite = engine is not None and engine.dialect.name == "sqlite"
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
-        self._turn: AbstractContextManager[Any] = threading.Lock() if sqlite else nullcontext()
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()
 
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
@@ -110,7 +109,7 @@ class Storage:
         else:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_engine(parsed, **_ENGINE)
+            engine = create_engine(parsed, isolation_level="AUTOCOMMIT", **_ENGINE)
         return cls(None, tables=make_tables(prefix, schema), engine=engine)
 
     @classmethod
@@ -139,20 +138,24 @@ class Storage:
         rollback takes everything back.
         """
         if session is not None:
-            tx = self._joined(session)
+            session = joined.plain(session)
             with _translated():
+                tx = self._joined(session)
+                joined.begin_for_real(tx.connection)
                 yield tx
                 session.flush()
             if tx.after_commit:
-                _after_outermost_commit(session, tx.after_commit)
+                joined.after_outermost_commit(session, tx.after_commit)
             return
-        if self._writer is not None:
-            with self._turn, _translated(), self._writer.begin() as connection:
+        if self._engine is not None:
+            with self._turn, _translated(), self._engine.begin() as connection:
+                _say_begin(connection, "BEGIN IMMEDIATE" if self._sqlite else "BEGIN")
                 tx = Tx(self.tables, connection, connection.dialect.name)
                 yield tx
         else:
             with _translated(), self._session() as own, own.begin():
                 tx = self._joined(own)
+                joined.begin_for_real(tx.connection)
                 yield tx
         for call in tx.after_commit:
             call()
@@ -160,8 +163,11 @@ class Storage:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a reading transaction; it never waits for a writer of ours."""
-        if self._reader is not None:
-            with _translated(), self._reader.connect() as connection:
+        if self._engine is not None:
+            with _translated(), self._engine.begin() as connection:
+                # PostgreSQL reads what is committed either way; without BEGIN and COMMIT a read is one round trip.
+                if self._sqlite:
+                    _say_begin(connection, "BEGIN")
                 yield Tx(self.tables, connection, connection.dialect.name)
         else:
             with _translated(), self._session() as own:
@@ -175,7 +181,7 @@ class Storage:
     def connect(self) -> Connection:
         """Open a bare connection, for migrations."""
         if self._engine is not None:
-            return self._engine.connect()
+            return _with_begin(self._engine).connect()
         bind = self._session().get_bind()
         return bind.connect() if isinstance(bind, Engine) else bind
 
@@ -196,32 +202,26 @@ def _sqlite_engine(url: str, database: str | None) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         # The driver's own BEGIN comes only before the first write and is deferred: a read-then-write transaction then
-        # fails with "database is locked" under load. We say BEGIN ourselves, below.
+        # fails with "database is locked" under load. We say BEGIN ourselves, on PostgreSQL too.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
-
     return engine
 
 
-def _after_outermost_commit(session: Session, calls: list[Callable[[], None]]) -> None:
-    """Run ``calls`` once the host commits for good; a savepoint's release also fires ``after_commit``."""
-    waiting = list(calls)
+def _say_begin(connection: Connection, word: str) -> None:
+    """Begin on the driver's own connection, which would otherwise commit each statement by itself."""
+    driver: Any = connection.connection.driver_connection
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        driver.execute(word)
+    except errors.OperationalError as error:
+        raise OperationalError(word, None, error) from error
 
-    def committed(session: Session) -> None:
-        if session.in_nested_transaction():
-            return
-        ready, waiting[:] = list(waiting), []
-        for call in ready:
-            call()
 
-    def rolled_back(session: Session, previous: Any) -> None:
-        if not previous.nested:
-            waiting.clear()
-
-    event.listen(session, "after_commit", committed)
-    event.listen(session, "after_soft_rollback", rolled_back)
+def _with_begin(engine: Engine) -> Engine:
+    """The same engine, for those who do not know that they have to say BEGIN."""
+    other = engine.execution_options()
+    event.listen(other, "begin", lambda connection: _say_begin(connection, "BEGIN"))
+    return other
