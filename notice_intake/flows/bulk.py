@@ -13,9 +13,8 @@ from ..errors import BodyTooLarge, NoticeIntakeError
 from ..store.agencies import Agency
 from .intake import Prepared
 from .mount import Mount
-from .receive import Received, Submission, prepare, resolve, store_batch
+from .receive import BULK, Received, Submission, prepare, resolve, store_batch
 
-CHANNEL = "bulk"
 #: A batch ends early at so many items or bytes: SQLite takes 32,766 variables in one statement, and memory has an end.
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
@@ -56,7 +55,7 @@ def _prepare(
     try:
         if isinstance(line, BodyTooLarge):
             raise line
-        submission = Submission(read_json(line), line, CHANNEL)
+        submission = Submission(read_json(line), line, BULK)
         return prepare(mount, submission, agency=agency, now=now)
     except NoticeIntakeError as refused:
         return refused

@@ -35,6 +35,8 @@ from .intake import Batch, Prepared, standing_cases
 from .mount import Mount
 
 log = logging.getLogger("notice_intake.flows")
+#: The channel of streams. One that broke off is sent again as a whole: what was stored gets its old receipt.
+BULK = "bulk"
 #: How often a batch is tried again after it met another transaction.
 _TRIES = 6
 
@@ -194,7 +196,7 @@ def _instrument(mount: Mount, document: Any, agency: Agency) -> Instrument:
 
 def _taken(tx: Tx, batch: Sequence[Prepared], agency: Agency) -> dict[int, Received | NoticeIntakeError]:
     """Return the answers to those of a batch that are there already."""
-    if len(batch) == 1:
+    if batch[0].channel != BULK and len(batch) == 1:
         answer = _replayed(tx, batch[0], agency)
         return {0: answer} if answer is not None else {}
     references = [one.referral.agency_reference for one in batch]
