@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from .errors import NoticeIntakeError
+from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
 from .flows.health import readiness
 from .flows.mount import Mount
@@ -23,6 +23,10 @@ from .store import agencies as agency_store
 from .store import migrate
 
 MountOf = Callable[[], Mount]
+_NO_TABLES = (
+    "The database cannot be reached, or it has no tables yet. Check its address; make the tables with "
+    "'flask notice-intake db upgrade' (or the name that this mount was given)."
+)
 
 
 class _Said(click.ClickException):
@@ -45,6 +49,8 @@ def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **options: Any) -> Any:
         try:
             return call(*args, **options)
+        except TemporarilyUnavailable:
+            raise _Said(_NO_TABLES) from None
         except NoticeIntakeError as error:
             raise _Said(error.detail) from None
 

@@ -206,6 +206,13 @@ def test_a_key_file_that_holds_no_key_is_never_used(tmp_path, content):
         NoticeIntake(**PARTS).init_app(Flask("host", instance_path=str(tmp_path)))
 
 
+@pytest.mark.parametrize("url", ["nonsense", "postgres//user:hunter2@host/x", "://hunter2"])
+def test_an_address_that_cannot_be_read_is_refused_without_being_repeated(url):
+    with pytest.raises(SettingsError, match="address cannot be read") as refused:
+        NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
+    assert "hunter2" not in refused.value.detail
+
+
 @pytest.mark.parametrize("url", ["mysql://x@localhost/y", "oracle://x"])
 def test_another_kind_of_database_is_refused(url):
     with pytest.raises(SettingsError, match="SQLite or PostgreSQL"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from .mount import Mount
 
 #: How long a token lives.
 TOKEN_LIFE = timedelta(days=365)
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,13 @@ def enrol(
 ) -> Enrolled:
     """Add an agency with a token, and a callback address where one is given.
 
-    Raises ``SettingsError`` for an unknown instrument, ``CallbackRefused`` for an address that is not allowed.
+    Raises ``SettingsError`` for a name, country or instrument that is none, ``CallbackRefused`` for an address that is
+    not allowed.
     """
+    if not 0 < len(name.strip()) <= 200:
+        raise SettingsError("The name of an agency has 1 to 200 characters.")
+    if not _COUNTRY.fullmatch(country(place)):
+        raise SettingsError("Write the country as two letters, such as BE.")
     unknown = sorted(set(instruments) - mount.instruments.keys())
     if unknown or not instruments:
         known = ", ".join(sorted(mount.instruments))
@@ -79,6 +86,8 @@ def rotate(mount: Mount, agency_id: str, *, now: datetime) -> Enrolled:
 def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
     """End all keys of an agency; they fail on the next request. Returns how many there were."""
     with mount.storage.begin() as tx:
+        if store.find(tx, agency_id) is None:
+            raise NotFound(f"There is no agency {agency_id}.")
         keys = store.live_keys(tx, agency_id)
         for key in keys:
             store.revoke(tx, key.key_id, now=now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
+from ..errors import SettingsError, TemporarilyUnavailable
 from .storage import Storage
 
 SCRIPTS = Path(__file__).with_name("migrations")
@@ -18,7 +23,7 @@ SCRIPTS = Path(__file__).with_name("migrations")
 
 def upgrade(storage: Storage, revision: str = "head") -> None:
     """Upgrade to ``revision``. Safe to call by several processes at once, and again."""
-    with storage.connect() as connection:
+    with _said(), storage.connect() as connection:
         _one_at_a_time(connection)
         command.upgrade(_config(storage, connection), revision)
         connection.commit()
@@ -26,9 +31,20 @@ def upgrade(storage: Storage, revision: str = "head") -> None:
 
 def downgrade(storage: Storage, revision: str) -> None:
     """Go back to ``revision``; ``base`` drops every table of ours."""
-    with storage.connect() as connection:
+    with _said(), storage.connect() as connection:
         command.downgrade(_config(storage, connection), revision)
         connection.commit()
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what Alembic and the driver say into words that the rest of the package knows."""
+    try:
+        yield
+    except CommandError as error:
+        raise SettingsError(str(error)) from None
+    except OperationalError as error:
+        raise TemporarilyUnavailable from error
 
 
 def current(storage: Storage) -> str | None:

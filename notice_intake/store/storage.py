@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, NestedTransaction, Table, create_engine, event
 from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
@@ -33,6 +33,10 @@ _PRAGMAS = (
 )
 
 
+#: PostgreSQL's word for a table that is not there. SQLite says so with an OperationalError.
+_UNDEFINED_TABLE = "42P01"
+
+
 class Raced(Exception):
     """Another transaction wrote first what this one wanted to write. Look again and repeat."""
 
@@ -47,7 +51,7 @@ def _translated() -> Iterator[None]:
     except OperationalError as error:
         raise TemporarilyUnavailable from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
             raise TemporarilyUnavailable from error
         raise
 
@@ -101,7 +105,12 @@ class Storage:
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
         """Use a database of our own. SQLite gets WAL, a busy timeout and foreign keys."""
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError:  # its text quotes the address, and with it a password
+            raise SettingsError(
+                "The database address cannot be read. Write sqlite:///path or postgresql://user:password@host/name."
+            ) from None
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise SettingsError(f"Storage must be SQLite or PostgreSQL, not {parsed.get_backend_name()}.")
         if parsed.get_backend_name() == "sqlite":
