@@ -120,6 +120,18 @@ class CredentialsRefused(NoticeIntakeError):
         self.reason = reason
 
 
+class SignaturesUnavailable(NoticeIntakeError):
+    """Signed requests cannot be checked at this address. Sign nothing, or ask the platform to set its public address."""
+
+    code = "signatures-unavailable"
+
+
+class KeyNotUsable(NoticeIntakeError):
+    """The key cannot be used here."""
+
+    code = "key-not-usable"
+
+
 class ScopeMissing(NoticeIntakeError):
     """The credentials are good, but do not open this call."""
 

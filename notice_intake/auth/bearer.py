@@ -11,14 +11,16 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Mapping
 
 from itsdangerous import BadSignature, Signer
 
 from ..errors import CredentialsRefused
-from .envelope import Claimed, Credential, Envelope
+from .envelope import Claimed, Credential, Envelope, Proof
 
 SCHEME = "bearer"
 PURPOSE = "bearer-token"
+CHALLENGE: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="notice_intake"'}
 #: The scopes that exist.
 SCOPES = ("referrals:write", "referrals:read", "endpoints:write")
 _TOKEN = re.compile(r"ni1_([A-Za-z0-9]{10})_([A-Za-z0-9_.-]{40,200})", re.ASCII)
@@ -33,12 +35,14 @@ def mint(signer: Signer) -> tuple[str, str, bytes]:
     return f"ni1_{key_id}_{signed}", key_id, _digest(secret)
 
 
+def concerns(envelope: Envelope) -> bool:
+    """Whether ``Authorization`` names this scheme (RFC 9110 section 11.4)."""
+    return envelope.headers.get("authorization", "").partition(" ")[0].lower() == SCHEME
+
+
 def read(envelope: Envelope, *, signer: Signer) -> Claimed:
     """Return what the token in ``Authorization`` claims. Raises ``CredentialsRefused`` for none or a forged one."""
-    value = envelope.headers.get("authorization", "")
-    scheme, _, token = value.partition(" ")
-    if scheme.lower() != SCHEME:
-        raise CredentialsRefused("missing" if not value else "other scheme")
+    token = envelope.headers.get("authorization", "").partition(" ")[2]
     match = _TOKEN.fullmatch(token.strip())
     if match is None:
         raise CredentialsRefused("malformed")
@@ -49,8 +53,8 @@ def read(envelope: Envelope, *, signer: Signer) -> Claimed:
     return Claimed(SCHEME, match[1], _digest(plain.removeprefix(match[1] + "_")))
 
 
-def check(claimed: Claimed, credential: Credential | None, *, now: float) -> Credential:
-    """Return the stored credential that proves the claim. The sender never learns which check failed."""
+def check(claimed: Claimed, credential: Credential | None, *, envelope: Envelope, now: float) -> Proof:  # noqa: ARG001
+    """Return the proof that the stored credential gives. The sender never learns which check failed."""
     stored = credential.digest if credential is not None else b"\0" * 32
     matches = hmac.compare_digest(stored, claimed.digest)
     if credential is None or not matches:
@@ -59,7 +63,7 @@ def check(claimed: Claimed, credential: Credential | None, *, now: float) -> Cre
         raise CredentialsRefused("revoked")
     if credential.expires_at is not None and credential.expires_at <= now:
         raise CredentialsRefused("expired")
-    return credential
+    return Proof(credential)
 
 
 def _digest(secret: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The schemes by which an agency can prove who it is, each under the word that its ``Authorization`` begins with.
+"""The schemes by which an agency can prove who it is. A scheme says itself whether a request is for it.
 
 A scheme is a module of this package. Registering one is a line in ``SCHEMES``; ``docs/adding-an-auth-scheme.md`` says
 what it has to bring, and ``tests/auth/test_schemes.py`` runs the same checks over every scheme that stands here.
@@ -6,49 +6,62 @@ what it has to bring, and ``tests/auth/test_schemes.py`` runs the same checks ov
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from itsdangerous import Signer
 
 from ..errors import CredentialsRefused
-from . import bearer
-from .envelope import Claimed, Credential, Envelope
+from . import bearer, client_cert, signature
+from .envelope import Claimed, Credential, Envelope, Proof
 from .secrets import Secrets
 
 
 class Scheme(Protocol):
     """What a scheme's module has to hold. Pure: no clock, no database, no framework."""
 
-    #: The word that ``Authorization`` begins with (RFC 9110 section 11.4), in lower case; stored with each key.
+    #: Its name, stored with each key: a key is good under its own scheme only.
     SCHEME: str
     #: The purpose of its signer: nothing that was signed for one scheme opens another.
     PURPOSE: str
+    #: The header fields by which a refused request is told of this scheme; may be empty.
+    CHALLENGE: Mapping[str, str]
+
+    def concerns(self, envelope: Envelope) -> bool:
+        """Whether the request carries credentials of this scheme, good or bad. Cheap: asked for every request."""
+        ...
 
     def read(self, envelope: Envelope, *, signer: Signer) -> Claimed:
         """Return what the request claims, without asking the database. Raises ``CredentialsRefused``."""
         ...
 
-    def check(self, claimed: Claimed, credential: Credential | None, *, now: float) -> Credential:
-        """Return the stored credential, None for no such key, if it proves the claim; else ``CredentialsRefused``."""
+    def check(self, claimed: Claimed, credential: Credential | None, *, envelope: Envelope, now: float) -> Proof:
+        """Return what the stored credential, None for no such key, proves; else ``CredentialsRefused``.
+
+        Reads the body only where the scheme needs it, and only once everything else is right.
+        """
         ...
 
 
-SCHEMES: tuple[Scheme, ...] = (bearer,)
+#: In this order: the first that a request concerns decides, and no other is tried after it.
+SCHEMES: tuple[Scheme, ...] = (signature, bearer, client_cert)
 
 
 def claim(envelope: Envelope, *, secrets: Secrets) -> tuple[Scheme, Claimed]:
-    """Return the scheme that ``Authorization`` names, and what the request claims under it.
+    """Return the scheme that the request is for, and what it claims under it.
 
     Raises ``CredentialsRefused`` for no scheme, an unknown one, and whatever the scheme itself refuses.
     """
-    value = envelope.headers.get("authorization", "")
-    word = value.partition(" ")[0].lower()
     for scheme in SCHEMES:
-        if word == scheme.SCHEME:
+        if scheme.concerns(envelope):
             return scheme, scheme.read(envelope, signer=secrets.signer(scheme.PURPOSE))
-    raise CredentialsRefused("other scheme" if value else "missing")
+    raise CredentialsRefused("other scheme" if envelope.headers.get("authorization") else "missing")
 
 
-def challenge() -> str:
-    """Return the value of ``WWW-Authenticate`` for a 401: every scheme, in order (RFC 9110 section 11.6.1)."""
-    return ", ".join(f'{scheme.SCHEME.title()} realm="notice_intake"' for scheme in SCHEMES)
+def challenges() -> dict[str, str]:
+    """Return what a 401 tells of the schemes: the same fields for whatever was wrong (RFC 9110 section 11.6.1)."""
+    found: dict[str, str] = {}
+    for scheme in SCHEMES:
+        for name, value in scheme.CHALLENGE.items():
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

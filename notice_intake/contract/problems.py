@@ -20,6 +20,7 @@ from ..errors import (
     NotPermitted,
     ReferenceTaken,
     ScopeMissing,
+    SignaturesUnavailable,
     StaleVersion,
     TemporarilyUnavailable,
     UnsupportedMediaType,
@@ -29,6 +30,7 @@ from ..errors import (
 TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (MalformedBody, 400, "The body cannot be read"),
     (KeyRefused, 400, "The idempotency key cannot be used"),
+    (SignaturesUnavailable, 400, "Signatures cannot be checked here"),
     (CredentialsRefused, 401, "Credentials are missing or not accepted"),
     (ScopeMissing, 403, "The credentials do not open this call"),
     (InstrumentNotAllowed, 403, "The instrument is not open to you here"),

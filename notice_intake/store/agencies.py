@@ -27,6 +27,8 @@ class Agency:
     active: bool
     #: Whether it has an endpoint for callbacks.
     listening: bool = False
+    #: Whether requests without a signature are refused.
+    require_signature: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def add(tx: Tx, agency: Agency, *, now: datetime) -> None:
 
 
 def add_credential(tx: Tx, credential: Credential, *, scheme: str, expires_at: datetime | None, now: datetime) -> None:
-    """Store a key of an agency: only its digest."""
+    """Store a key of an agency: only what cannot be used to pass for it."""
     values = {
         "key_id": credential.key_id,
         "agency_id": credential.agency_id,
@@ -66,6 +68,8 @@ def add_credential(tx: Tx, credential: Credential, *, scheme: str, expires_at: d
         "scopes": sorted(credential.scopes),
         "created_at": now,
         "expires_at": expires_at,
+        "algorithm": credential.algorithm,
+        "public_key": credential.public_key,
     }
     tx.execute(insert(tx.tables.credential), values)
 
@@ -94,13 +98,15 @@ def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credenti
     expires = row.expires_at.timestamp() if row.expires_at else None
     found = _agency(row)
     revoked = row.revoked_at is not None or not found.active
-    return Credential(key_id, row.digest, found.id, frozenset(row.scopes), expires, revoked), found
+    scopes, public = frozenset(row.scopes), (row.algorithm, row.public_key)
+    return Credential(key_id, row.digest, found.id, scopes, expires, revoked, *public), found
 
 
 @lru_cache(maxsize=32)
 def _by_key(tables: Tables) -> Select[Any]:
     key, agency, endpoint = tables.credential.c, tables.agency.c, tables.endpoint.c
-    columns = (key.digest, key.scopes, key.expires_at, key.revoked_at, *_columns(tables))
+    own = (key.digest, key.scopes, key.expires_at, key.revoked_at, key.algorithm, key.public_key)
+    columns = (*own, *_columns(tables))
     return (
         select(*columns)
         .join_from(tables.credential, tables.agency, key.agency_id == agency.id)
@@ -163,7 +169,7 @@ def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
 def _columns(tables: Tables) -> tuple[Any, ...]:
     agency, endpoint = tables.agency.c, tables.endpoint.c
     listening = and_(endpoint.state.is_not(None), endpoint.state != "removed").label("listening")
-    return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening)
+    return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening, agency.require_signature)
 
 
 def _agencies(tx: Tx) -> Select[Any]:
@@ -172,4 +178,5 @@ def _agencies(tx: Tx) -> Select[Any]:
 
 
 def _agency(row: Row[Any]) -> Agency:
-    return Agency(row.id, row.name, row.country, frozenset(row.instruments), row.active, bool(row.listening))
+    flags = row.active, bool(row.listening), row.require_signature
+    return Agency(row.id, row.name, row.country, frozenset(row.instruments), *flags)

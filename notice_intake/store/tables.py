@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -79,12 +80,15 @@ class Tables:
     evidence: Table
     outbox: Table
     journal: Table
+    nonce: Table
+    signature: Table
+    platform_key: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -106,6 +110,7 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("instruments", Json, nullable=False),
         Column("active", Boolean, nullable=False),
         Column("created_at", UtcDateTime, nullable=False),
+        Column("require_signature", Boolean, nullable=False, server_default=false()),
     )
     credential = Table(
         prefix + "credential",
@@ -118,6 +123,8 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("created_at", UtcDateTime, nullable=False),
         Column("expires_at", UtcDateTime),
         Column("revoked_at", UtcDateTime),
+        Column("algorithm", String(40)),
+        Column("public_key", Text),
     )
     endpoint = Table(
         prefix + "endpoint",
@@ -161,6 +168,7 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("body", LargeBinary, nullable=False),
         Column("original", LargeBinary),
         Column("receipt", Text, nullable=False),
+        Column("signature_id", Id),
         UniqueConstraint("agency_reference", "agency_id"),
         UniqueConstraint("agency_id", "idempotency_key"),
         Index(None, "agency_id", "updated_at", "id"),
@@ -330,3 +338,36 @@ def _journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("leaf", String(64), nullable=False),
     )
     return {"journal": journal}
+
+
+def _signatures(prefix: str, metadata: MetaData) -> dict[str, Table]:
+    nonce = Table(
+        prefix + "nonce",
+        metadata,
+        Column("key_id", String(80), primary_key=True),
+        Column("nonce", String(130), primary_key=True),
+        Column("expires_at", UtcDateTime, nullable=False, index=True),
+    )
+    # One for a request: all referrals of a stream came under the same. The key stands here as it was then.
+    signature = Table(
+        prefix + "signature",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("key_id", String(80), nullable=False),
+        Column("algorithm", String(40), nullable=False),
+        Column("public_key", Text, nullable=False),
+        Column("signature_input", Text, nullable=False),
+        Column("signature", Text, nullable=False),
+        Column("base", Text, nullable=False),
+        Column("stream", LargeBinary),
+        Column("checked_at", UtcDateTime, nullable=False),
+    )
+    platform_key = Table(
+        prefix + "platform_key",
+        metadata,
+        Column("key_id", String(80), primary_key=True),
+        Column("public_key", Text, nullable=False),
+        Column("private_key", Text, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+    )
+    return {"nonce": nonce, "signature": signature, "platform_key": platform_key}
