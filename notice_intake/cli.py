@@ -14,6 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_keys import add_agency_commands, evidence_group
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
 from .flows.health import readiness
@@ -40,6 +41,7 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
         group.add_command(command)
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
+    group.add_command(evidence_group(mount_of, guarded=_guarded))
     return group
 
 
@@ -145,6 +147,7 @@ def _agency(mount_of: MountOf) -> click.Group:
             for one in agency_store.everyone(tx):
                 click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
 
+    add_agency_commands(group, mount_of, guarded=_guarded)
     return group
 
 

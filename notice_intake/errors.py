@@ -121,7 +121,7 @@ class CredentialsRefused(NoticeIntakeError):
 
 
 class SignaturesUnavailable(NoticeIntakeError):
-    """Signed requests cannot be checked at this address. Sign nothing, or ask the platform to set its public address."""
+    """Signatures cannot be checked at this address. Send none, or ask the platform to set its public address."""
 
     code = "signatures-unavailable"
 

@@ -18,6 +18,7 @@ PREFIX = "NOTICE_INTAKE_"
 #: The least characters of a secret key.
 MIN_KEY = 32
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,19}", re.ASCII)
+_PUBLIC = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII)
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
@@ -34,6 +35,13 @@ class Settings:
     #: Keys that sign tokens, forms and cursors, oldest first; the last one signs. At least 32 characters each.
     #: Empty: a key file beside the embedded SQLite database, made at first start.
     secret_keys: tuple[str, ...] = ()
+    #: What stands before the path in the addresses that agencies use: scheme, host and any prefix that a proxy takes
+    #: away. Needed for signed requests and signed answers; empty: neither.
+    public_url: str = ""
+    #: Networks of the proxies that may say which client certificate they checked (``Client-Cert``, RFC 9440).
+    client_cert_proxies: tuple[str, ...] = ()
+    #: What such a proxy sends in ``Notice-Intake-Proxy`` beside it. At least 32 characters.
+    client_cert_secret: str = ""
     #: A name for this door, kept with each referral, where one app has several.
     channel: str = "api"
     #: How long a voluntary decision can be undone, in seconds. Orders are never delayed.
@@ -76,11 +84,18 @@ class Settings:
             raise _unsafe("table_prefix", "must be up to 20 of a-z 0-9 _, and begin with no digit")
         if self.schema and not _SCHEMA.fullmatch(self.schema):
             raise _unsafe("schema", "must be up to 63 of A-Z a-z 0-9 _, and begin with no digit")
-        for network in self.callback_networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise _unsafe("callback_networks", f"cannot be read: {error}") from None
+        if self.public_url and not _PUBLIC.fullmatch(self.public_url):
+            raise _unsafe("public_url", "must be like https://platform.example, and must not end in a slash")
+        if bool(self.client_cert_proxies) != bool(self.client_cert_secret):
+            raise _unsafe("client_cert_proxies", "needs client_cert_secret, and the other way round")
+        if self.client_cert_secret and len(self.client_cert_secret) < MIN_KEY:
+            raise _unsafe("client_cert_secret", f"must have at least {MIN_KEY} characters")
+        for name in ("callback_networks", "client_cert_proxies"):
+            for network in getattr(self, name):
+                try:
+                    ipaddress.ip_network(network)
+                except ValueError as error:
+                    raise _unsafe(name, f"cannot be read: {error}") from None
 
     @property
     def undo(self) -> timedelta:

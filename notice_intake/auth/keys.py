@@ -114,7 +114,7 @@ def unb64u(text: str) -> bytes:
 
 
 def _from_members(jwk: Mapping[str, Any]) -> Loaded:
-    kty, crv = jwk["kty"], jwk.get("crv")
+    kty, crv = jwk["kty"], str(jwk.get("crv"))
     if kty == "OKP" and crv == "Ed25519":
         return ed25519.Ed25519PublicKey.from_public_bytes(unb64u(jwk["x"]))
     if kty == "EC" and crv in _CURVES:

@@ -67,7 +67,7 @@ def concerns(envelope: Envelope) -> bool:
 
 
 def read(envelope: Envelope, *, signer: Signer) -> Claimed:  # noqa: ARG001  nothing of ours was signed for this scheme
-    """Read what the signature claims. Raises ``CredentialsRefused``; ``SignaturesUnavailable`` where we cannot check."""
+    """Read what the signature claims. Raises ``CredentialsRefused``, or ``SignaturesUnavailable`` where we know no URI."""
     if not envelope.target_uri:
         raise SignaturesUnavailable
     field, signature = envelope.headers["signature-input"], envelope.headers.get("signature", "")
@@ -96,9 +96,9 @@ def check(claimed: Claimed, credential: Credential | None, *, envelope: Envelope
         base = verified_base(message, algorithm=credential.algorithm, public_key=credential.public_key)
     except HTTPMessageSignaturesException:
         raise CredentialsRefused("bad signature") from None
-    if "content-digest" in envelope.headers or _has_body(envelope):
-        if not http_digest.matches(envelope.headers.get("content-digest", ""), envelope.body()):
-            raise CredentialsRefused("the body is not the one that was signed")
+    digest = envelope.headers.get("content-digest")
+    if (digest is not None or _has_body(envelope)) and not http_digest.matches(digest or "", envelope.body()):
+        raise CredentialsRefused("the body is not the one that was signed")
     signed = Signed(
         credential.key_id,
         credential.algorithm,

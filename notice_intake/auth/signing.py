@@ -76,7 +76,7 @@ def sign_request(
         values |= {name: sent[name] for name in OF_BODY}
     values |= {name: sent[name] for name in WHERE_PRESENT if name in sent}
     components = [(f'"{name}"', value) for name, value in values.items()]
-    parameters = {"created": created, "nonce": secrets.token_urlsafe(18)}
+    parameters: dict[str, int | str] = {"created": created, "nonce": secrets.token_urlsafe(18)}
     return found | sign(key, components, parameters=parameters)
 
 
@@ -101,7 +101,9 @@ def sign_answer(
     return sign(key, components, parameters={"created": created})
 
 
-def sign(key: PrivateKey, components: Sequence[tuple[str, str]], *, parameters: Mapping[str, int | str]) -> dict[str, str]:
+def sign(
+    key: PrivateKey, components: Sequence[tuple[str, str]], *, parameters: Mapping[str, int | str]
+) -> dict[str, str]:
     """Sign components, given as (identifier, value). ``keyid``, ``alg`` and ``tag`` are added."""
     named = {**parameters, "keyid": key.key_id, "alg": key.public.algorithm, "tag": TAG}
     told = ";".join(f"{name}={json.dumps(value)}" for name, value in named.items())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..auth import bearer, schemes
-from ..auth.envelope import Credential, Envelope
+from ..auth.envelope import Credential, Envelope, Signed
 from ..core.catalogue import country
 from ..core.journal import Actor, Entry
 from ..delivery.guard import CallbackPolicy, check_callback_url
@@ -95,19 +95,24 @@ def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
     return len(keys)
 
 
-def authenticate(mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime) -> Agency:
-    """Return the agency whose key this request carries, under whichever scheme its ``Authorization`` names.
+def authenticate(
+    mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime
+) -> tuple[Agency, Signed | None]:
+    """Return the agency whose key this request carries, under whichever scheme, and the signature if it has one.
 
-    Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.
+    The signature's nonce is not spent yet. Raises ``CredentialsRefused``, the same for every reason, or
+    ``ScopeMissing``.
     """
     scheme, claimed = schemes.claim(envelope, secrets=mount.secrets)
     found = store.credential_and_agency(tx, claimed.key_id, scheme=claimed.scheme)
-    credential = scheme.check(claimed, found[0] if found else None, now=now.timestamp())
+    proof = scheme.check(claimed, found[0] if found else None, envelope=envelope, now=now.timestamp())
     if found is None:
         raise CredentialsRefused("unknown")
-    if scope not in credential.scopes:
+    if found[1].require_signature and proof.signed is None:
+        raise CredentialsRefused("not signed")
+    if scope not in proof.credential.scopes:
         raise ScopeMissing(scope)
-    return found[1]
+    return found[1], proof.signed
 
 
 def _add_token(mount: Mount, tx: Tx, agency_id: str, *, now: datetime) -> str:

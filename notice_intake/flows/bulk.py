@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,18 +21,28 @@ _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a stream came."""
+
+    #: What stands before the ``type`` of each problem.
+    root: str = ""
+    #: The signature that was kept for it.
+    signature_id: str | None = None
+
+
 def receive_lines(
     mount: Mount,
     lines: Iterable[bytes | BodyTooLarge],
     *,
     agency: Agency,
     clock: Callable[[], datetime],
-    root: str = "",
+    origin: Origin,
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
-    stream is answered with its old receipt. ``root`` stands before the ``type`` of each problem.
+    stream is answered with its old receipt.
     """
     batch: list[tuple[int, Prepared | NoticeIntakeError]] = []
     items = size = 0
@@ -39,14 +50,16 @@ def receive_lines(
         if line == b"":
             continue
         one = _prepare(mount, line, agency=agency, now=clock())
+        if isinstance(one, Prepared):
+            one.signature_id = origin.signature_id
         batch.append((number, one))
         items += len(one.referral.items) if isinstance(one, Prepared) else 0
         size += len(line) if isinstance(line, bytes) else 0
         if len(batch) >= mount.settings.bulk_batch or items >= _MOST_ITEMS or size >= _MOST_BYTES:
-            yield _store(mount, batch, agency=agency, now=clock(), root=root)
+            yield _store(mount, batch, agency=agency, now=clock(), root=origin.root)
             batch, items, size = [], 0, 0
     if batch:
-        yield _store(mount, batch, agency=agency, now=clock(), root=root)
+        yield _store(mount, batch, agency=agency, now=clock(), root=origin.root)
 
 
 def _prepare(

@@ -8,19 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ..auth.envelope import Signed
 from ..core.cases import Case, Joined, join
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
 from ..core.instruments import Instrument
 from ..core.journal import Actor, Entry
-from ..core.referrals import Item, Referral
+from ..core.referrals import Referral
 from ..core.targets import Content
 from ..ids import new_id
 from ..store import cases, decisions, journal, outbox, referrals
 from ..store.agencies import Agency
+from ..store.signatures import evidence_row, nonce_row
 from ..store.storage import Tx
 from ..store.together import Fresh
 from .callbacks import Change, path_of, received_body, tell
+from .case_rows import case_row, clock_columns, flags_of
 
 
 @dataclass(slots=True)
@@ -38,6 +41,9 @@ class Prepared:
     contents: Sequence[Content | None] = ()
     #: False where the platform could not be asked.
     resolved: bool = True
+    #: The signature that it came under, for one that came alone; ``signature_id`` is that of one that is kept already.
+    signed: Signed | None = None
+    signature_id: str | None = None
     referral_id: str = field(default_factory=lambda: new_id("ref"))
 
     def key_of(self, index: int) -> str:
@@ -78,6 +84,8 @@ class Batch:
         self._entries: list[dict[str, Any]] = []
         self._outbox: list[dict[str, Any]] = []
         self._answered: list[Change] = []
+        self._signed: list[Signed] = []
+        self._signatures: list[dict[str, Any]] = []
 
     def add(self, prepared: Prepared) -> tuple[str, str]:
         """Take a referral in; return its id and receipt."""
@@ -97,18 +105,23 @@ class Batch:
         self._entries.append(entry)
         self._referrals.append(self._referral(prepared, due=due, receipt=receipt))
         self._outbox.append(self._received(prepared, due=due))
+        if prepared.signed is not None:
+            self._signed.append(prepared.signed)
+            self._signatures.append(evidence_row(prepared.signed, prepared.referral_id, now=now))
         return prepared.referral_id, receipt
 
     def fresh(self) -> Fresh:
         """Return everything that was collected, where no case was found before."""
         opened = [one.row for one in self._standing.values() if one.row is not None]
-        return Fresh(self._referrals, opened, self._items, self._entries, self._outbox)
+        nonces = [nonce_row(one) for one in self._signed]
+        return Fresh(self._referrals, opened, self._items, self._entries, self._outbox, nonces, self._signatures)
 
     def store(self, tx: Tx) -> bool:
         """Write everything that was collected; False where a case was changed by somebody else meanwhile.
 
         Raises the driver's IntegrityError where somebody else opened one of the cases, or holds a reference or key.
         """
+        tx.insert((tx.tables.signature, self._signatures))
         referrals.add(tx, self._referrals)
         cases.add(tx, [one.row for one in self._standing.values() if one.row is not None])
         for one in self._standing.values():
@@ -129,7 +142,7 @@ class Batch:
             return standing, ItemStatus.RECEIVED
         category = prepared.referral.category
         joined = join(standing.case, instrument=prepared.instrument, due=due, priority=priority, category=category)
-        flags = (*standing.case.flags, *joined.flags, *_flags(prepared, index))
+        flags = (*standing.case.flags, *joined.flags, *flags_of(prepared, index))
         standing.case = replace(
             standing.case,
             state=joined.state,
@@ -141,12 +154,12 @@ class Batch:
         )
         standing.joined = joined
         if standing.row is not None:
-            standing.row.update(_clock_columns(standing.case))
+            standing.row.update(clock_columns(standing.case))
         return standing, joined.status
 
     def _open(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> _Standing:
         item, content = prepared.referral.items[index], prepared.contents[index]
-        row = _case_row(prepared, item, content, now=self._now)
+        row = case_row(prepared, item, content, now=self._now)
         case = Case(
             id=row["id"],
             key=row["key"],
@@ -156,9 +169,9 @@ class Batch:
             priority=priority,
             instrument=prepared.instrument.code,
             category=prepared.referral.category,
-            flags=_flags(prepared, index),
+            flags=flags_of(prepared, index),
         )
-        row.update(_clock_columns(case))
+        row.update(clock_columns(case))
         if not prepared.resolved:
             self._outbox.append(self._resolve_later(row))
         return _Standing(case, row, None)
@@ -245,6 +258,7 @@ class Batch:
             "body": prepared.body,
             "original": prepared.original,
             "receipt": receipt,
+            "signature_id": prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
         }
 
     def _receipt(self, prepared: Prepared, *, due: Due, lines: Sequence[dict[str, Any]], leaf: str) -> str:
@@ -302,50 +316,3 @@ class Batch:
 
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-
-
-def _clock_columns(case: Case) -> dict[str, Any]:
-    return {
-        "priority": case.priority,
-        "due_at": case.due.at,
-        "due_kind": case.due.kind,
-        "due_rule": case.due.rule,
-        "instrument": case.instrument,
-        "flags": list(case.flags),
-    }
-
-
-def _case_row(prepared: Prepared, item: Item, content: Content | None, *, now: datetime) -> dict[str, Any]:
-    target = item.target
-    return {
-        "id": new_id("cas"),
-        "key": content.case_key if content is not None else target.key,
-        "state": CaseState.OPEN,
-        "version": 1,
-        "sequence": 0,
-        "category": prepared.referral.category,
-        "kind": content.kind if content is not None else item.content.get("kind") or target.kind,
-        "language": (content.language if content is not None else None) or item.language,
-        "locator": target.url or target.handle or target.id or f"{target.hashes[0].algorithm}:{target.hashes[0].value}",
-        "target": cases.target_to_json(target),
-        "content": cases.content_to_json(content) if content is not None else None,
-        "referrals": 0,
-        "opened_at": now,
-        "updated_at": now,
-        "announced": False,
-    }
-
-
-def _flags(prepared: Prepared, index: int) -> tuple[str, ...]:
-    item, referral = prepared.referral.items[index], prepared.referral
-    known = prepared.contents[index]
-    marks = (
-        ("threat_to_life", referral.threat_to_life),
-        ("withheld", referral.withheld),
-        ("graphic", bool(item.content.get("graphic"))),
-        ("unresolved", not prepared.resolved),
-        ("unknown", prepared.resolved and known is None),
-        ("gone", known is not None and not known.live),
-        ("imported", prepared.channel == "import"),
-    )
-    return tuple(name for name, holds in marks if holds)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from .. import signals
+from ..auth.envelope import Signed
 from ..core.instruments import Instrument
 from ..core.referrals import build
 from ..errors import (
@@ -31,6 +32,7 @@ from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
 from ..store.together import together
+from . import evidence
 from .intake import Batch, Prepared, standing_cases
 from .mount import Mount
 
@@ -53,6 +55,8 @@ class Submission:
     checked: bool = True
     #: The file that an import was made from.
     original: bytes | None = None
+    #: The signature that it came under, to be kept with it; its nonce is spent when it is stored.
+    signed: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: dateti
         original=submission.original,
         channel=submission.channel,
         idempotency_key=submission.idempotency_key,
+        signed=submission.signed,
     )
 
 
@@ -154,6 +159,9 @@ def _store_fresh(
 def _store(
     mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
 ) -> list[Received | NoticeIntakeError]:
+    for prepared in batch:
+        if prepared.signed is not None:
+            evidence.spend(tx, prepared.signed)
     results, twice = _taken(tx, batch, agency), _standing_twice(batch)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]

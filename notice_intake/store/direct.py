@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Dialect, Select, Table, insert
 from sqlalchemy.exc import DBAPIError
 
-from .tables import UtcDateTime
+from .columns import UtcDateTime
 
 Rows = Sequence[Mapping[str, Any]]
 #: More rows of one table than this go to PostgreSQL by COPY.

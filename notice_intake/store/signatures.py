@@ -42,12 +42,12 @@ def is_spent(tx: Tx, signed: Signed) -> bool:
 
 def spend(tx: Tx, signed: Signed) -> None:
     """Note that a nonce was seen. Raises the driver's IntegrityError where it was seen before."""
-    tx.insert(tx.tables.nonce, [nonce_row(signed)])
+    tx.insert((tx.tables.nonce, [nonce_row(signed)]))
 
 
 def keep(tx: Tx, row: dict[str, Any]) -> None:
     """Keep a signature."""
-    tx.insert(tx.tables.signature, [row])
+    tx.insert((tx.tables.signature, [row]))
 
 
 def forget_nonces(tx: Tx, *, now: datetime) -> int:

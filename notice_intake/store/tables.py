@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -22,38 +16,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in, aware UTC out: SQLite drops the zone, so a naive value here would be a guess."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone must not reach the database")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Put the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-Id = String(40)
-Serial = BigInteger().with_variant(Integer(), "sqlite")
+from .columns import Id, Json, Serial, UtcDateTime
+from .columns import reference as _reference
+from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
 OPEN = text("state = 'open'")
@@ -93,11 +63,6 @@ def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     for maker in makers:
         named.update(maker(prefix, metadata))
     return Tables(metadata=metadata, **named)
-
-
-def _reference(prefix: str, table: str, metadata: MetaData, **options: Any) -> ForeignKey:
-    schema = f"{metadata.schema}." if metadata.schema else ""
-    return ForeignKey(f"{schema}{prefix}{table}.id", **options)
 
 
 def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
@@ -338,36 +303,3 @@ def _journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("leaf", String(64), nullable=False),
     )
     return {"journal": journal}
-
-
-def _signatures(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    nonce = Table(
-        prefix + "nonce",
-        metadata,
-        Column("key_id", String(80), primary_key=True),
-        Column("nonce", String(130), primary_key=True),
-        Column("expires_at", UtcDateTime, nullable=False, index=True),
-    )
-    # One for a request: all referrals of a stream came under the same. The key stands here as it was then.
-    signature = Table(
-        prefix + "signature",
-        metadata,
-        Column("id", Id, primary_key=True),
-        Column("key_id", String(80), nullable=False),
-        Column("algorithm", String(40), nullable=False),
-        Column("public_key", Text, nullable=False),
-        Column("signature_input", Text, nullable=False),
-        Column("signature", Text, nullable=False),
-        Column("base", Text, nullable=False),
-        Column("stream", LargeBinary),
-        Column("checked_at", UtcDateTime, nullable=False),
-    )
-    platform_key = Table(
-        prefix + "platform_key",
-        metadata,
-        Column("key_id", String(80), primary_key=True),
-        Column("public_key", Text, nullable=False),
-        Column("private_key", Text, nullable=False),
-        Column("created_at", UtcDateTime, nullable=False),
-    )
-    return {"nonce": nonce, "signature": signature, "platform_key": platform_key}

@@ -31,6 +31,8 @@ class Fresh:
     items: Rows
     journal: Rows
     outbox: Rows
+    nonces: Rows = ()
+    signatures: Rows = ()
     #: Set once it was tried.
     stored: bool | None = None
 
@@ -105,6 +107,8 @@ def _insert(tx: Tx, group: Sequence[Fresh]) -> None:
     """Write a group in one go."""
     t = tx.tables
     tx.insert(
+        (t.nonce, [row for one in group for row in one.nonces]),
+        (t.signature, [row for one in group for row in one.signatures]),
         (t.referral, [row for one in group for row in one.referrals]),
         (t.case, [row for one in group for row in one.cases]),
         (t.item, [row for one in group for row in one.items]),

@@ -11,6 +11,8 @@ from werkzeug.exceptions import ClientDisconnected
 from ..errors import BodyTooLarge, UnsupportedMediaType
 
 _CHUNK = 65_536
+#: Where a body stays that had to be read before its time.
+_HELD = "notice_intake.body"
 
 
 def require(request: Request, *types: str) -> None:
@@ -37,6 +39,14 @@ def whole(request: Request, *, limit: int) -> bytes:
             raise BodyTooLarge(limit)
         found.append(chunk)
     return b"".join(found)
+
+
+def held(request: Request, *, limit: int) -> bytes:
+    """Return the body and keep it, so that ``whole`` and ``lines`` find it again. Raises ``BodyTooLarge``."""
+    if _HELD not in request.environ:
+        request.environ[_HELD] = whole(request, limit=limit)
+    found: bytes = request.environ[_HELD]
+    return found
 
 
 def lines(request: Request, *, limit: int) -> Iterator[bytes | BodyTooLarge]:
@@ -67,6 +77,9 @@ def _chunks(request: Request, *, up_to: int = sys.maxsize) -> Iterator[bytes]:
 
     gunicorn hands a body that broke off to Werkzeug as if it had ended: only its length tells.
     """
+    if _HELD in request.environ:
+        yield request.environ[_HELD][:up_to]
+        return
     # None would bring back the host's MAX_CONTENT_LENGTH, which is made for the host's own forms.
     request.max_content_length = sys.maxsize
     size = 0

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from ..auth.schemes import challenge
+from ..auth.schemes import challenges
 from ..contract.problems import PLAIN, problem_of, type_of
 from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken
 from ..ids import new_id
@@ -43,7 +43,7 @@ def of_ours(error: NoticeIntakeError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, CredentialsRefused):
         log.info("credentials refused (%s): %s", request_id(), error.reason)
-        headers["WWW-Authenticate"] = challenge()
+        headers.update(challenges())
     if isinstance(error, ReferenceTaken):
         headers["Location"] = f"{root()}/v1/referrals/{error.referral_id}"
     if document["status"] == 503:

@@ -2,20 +2,105 @@
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from flask import Request
 
-from ...auth.envelope import Envelope
+from ...auth.envelope import Envelope, Signed
+from ...errors import CredentialsRefused, NoticeIntakeError
+from ...flows import evidence
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
+from ...settings import Settings
 from ...store.agencies import Agency
+from .. import bodies
+
+#: Where a request keeps whom it was found to come from, and the signature that waits to be stored with it.
+AGENCY, SIGNED = "notice_intake.agency", "notice_intake.signed"
+#: The media types of a referral a line.
+STREAMS = ("application/x-ndjson", "application/jsonl", "application/json-lines")
+#: How many times as large as a single referral's body a signed stream may be.
+_STREAM = 32
+_CERTIFICATE, _PROXY = "client-cert", "notice-intake-proxy"
 
 
-def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime) -> Agency:
-    """Return the agency whose credentials this request carries; cookies count for nothing here."""
-    headers = {name.lower(): value for name, value in request.headers}
-    target = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or ""
-    envelope = Envelope(request.method, target, headers)
+def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool = False) -> Agency:
+    """Return the agency whose credentials this request carries; cookies count for nothing here.
+
+    A signature's nonce is spent, unless the caller ``keeps`` it, to spend it in the transaction of what it stores.
+    """
+    envelope = _envelope(mount, request)
     with mount.storage.read() as tx:
-        return authenticate(mount, tx, envelope, scope=scope, now=now)
+        found, signed = authenticate(mount, tx, envelope, scope=scope, now=now)
+    request.environ[AGENCY] = found.id
+    if signed is not None and keeps:
+        request.environ[SIGNED] = signed
+    elif signed is not None:
+        evidence.spend_alone(mount, signed)
+    return found
+
+
+@contextmanager
+def signature_of(mount: Mount, request: Request) -> Iterator[Signed | None]:
+    """Give the signature that ``agency_of`` kept, None where the request has none.
+
+    Where the request fails after all, the nonce is spent nevertheless: a signed request is answered once.
+    """
+    signed: Signed | None = request.environ.get(SIGNED)
+    try:
+        yield signed
+    except NoticeIntakeError:
+        if signed is not None:
+            _spend_quietly(mount, signed)
+        raise
+
+
+def target_of(request: Request) -> str:
+    """Return the target as it stood on the wire, or ``""`` where the server does not tell.
+
+    Werkzeug decodes and encodes it again, which is not the same: a signature is over what was sent.
+    """
+    target: str = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or ""
+    return target
+
+
+def _envelope(mount: Mount, request: Request) -> Envelope:
+    headers = {name.lower(): value for name, value in request.headers}
+    if _CERTIFICATE in headers and not _from_proxy(mount.settings, request, headers.get(_PROXY, "")):
+        del headers[_CERTIFICATE]
+    headers.pop(_PROXY, None)
+    return Envelope(
+        request.method,
+        target_of(request),
+        headers,
+        lambda: bodies.held(request, limit=_limit(mount.settings, request)),
+        mount.settings.public_url,
+    )
+
+
+def _limit(settings: Settings, request: Request) -> int:
+    """A stream that is signed has to be here whole before its first line counts, and stays as evidence."""
+    return settings.max_body_bytes * (_STREAM if request.mimetype in STREAMS else 1)
+
+
+def _from_proxy(settings: Settings, request: Request, secret: str) -> bool:
+    """Whether the request comes from a proxy that we trust: by address and by secret, since either may be forged."""
+    before: dict[str, str] = request.environ.get("werkzeug.proxy_fix.orig", {})
+    peer = before.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    known = any(address in ipaddress.ip_network(network) for network in settings.client_cert_proxies)
+    return known and hmac.compare_digest(secret.encode(), settings.client_cert_secret.encode())
+
+
+def _spend_quietly(mount: Mount, signed: Signed) -> None:
+    try:
+        evidence.spend_alone(mount, signed)
+    except CredentialsRefused:
+        return

@@ -10,7 +10,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from ...flows.mount import Mount
 from .. import problems
-from . import health, referrals
+from . import health, receipts, referrals
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
 View = Callable[..., Response]
@@ -20,12 +20,15 @@ def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     """Return a fresh API blueprint. Changes nothing outside its own prefix."""
     blueprint = Blueprint(name, "notice_intake.web.api")
     problems.register(blueprint)
+    # Run in the reverse order of being registered: what is signed has all its fields.
+    blueprint.after_request(receipts.signed_answers(mount_of))
     blueprint.after_request(_common_headers)
     routes: Sequence[tuple[str, dict[str, View]]] = (
         ("/v1/referrals", {"POST": referrals.post(mount_of), "GET": referrals.index(mount_of)}),
         ("/v1/referrals/bulk", {"POST": referrals.bulk(mount_of)}),
         ("/v1/referrals/<referral_id>", {"GET": referrals.show(mount_of)}),
         ("/v1/events", {"GET": referrals.events(mount_of)}),
+        ("/v1/keys", {"GET": receipts.keys(mount_of)}),
         ("/v1/problems/<slug>", {"GET": health.problem()}),
         ("/healthz", {"GET": health.healthz()}),
         ("/readyz", {"GET": health.readyz(mount_of)}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -14,12 +16,13 @@ from ...contract.strict_json import read_json
 from ...core.referrals import parse_time
 from ...errors import KeyRefused, NotFound
 from ...flows import status
-from ...flows.bulk import receive_lines
+from ...flows.bulk import Origin, receive_lines
+from ...flows.evidence import keep_stream
 from ...flows.mount import Mount
 from ...flows.receive import Submission, receive
 from .. import bodies
 from ..problems import root
-from .access import agency_of
+from .access import STREAMS, agency_of, signature_of
 from .answers import json_response
 
 View = Callable[..., Response]
@@ -37,12 +40,13 @@ def post(mount_of: MountOf) -> View:
     def view() -> Response:
         mount = mount_of()
         now = mount.clock()
-        agency = agency_of(mount, request, scope="referrals:write", now=now)
-        bodies.require(request, "application/json")
-        key = _idempotency_key()
-        body = bodies.whole(request, limit=mount.settings.max_body_bytes)
-        submission = Submission(read_json(body), body, mount.settings.channel, key)
-        received = receive(mount, submission, agency=agency, now=now)
+        agency = agency_of(mount, request, scope="referrals:write", now=now, keeps=True)
+        with signature_of(mount, request) as signed:
+            bodies.require(request, "application/json")
+            key = _idempotency_key()
+            body = bodies.whole(request, limit=mount.settings.max_body_bytes)
+            submission = Submission(read_json(body), body, mount.settings.channel, key, signed=signed)
+            received = receive(mount, submission, agency=agency, now=now)
         headers = {"Location": f"{root()}/v1/referrals/{received.referral_id}"}
         if received.replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -60,14 +64,23 @@ def bulk(mount_of: MountOf) -> View:
 
     def view() -> Response:
         mount = mount_of()
-        agency = agency_of(mount, request, scope="referrals:write", now=mount.clock())
-        bodies.require(request, "application/x-ndjson", "application/jsonl", "application/json-lines")
+        agency = agency_of(mount, request, scope="referrals:write", now=mount.clock(), keeps=True)
+        signature_id = None
+        with signature_of(mount, request) as signed:
+            bodies.require(request, *STREAMS)
+            if signed is not None:
+                # It was read, within its limit, when its digest was checked.
+                signature_id = keep_stream(mount, signed, body=bodies.held(request, limit=0), now=mount.clock())
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, root=root()):
+        origin = Origin(root(), signature_id)
+        digest = hashlib.sha256()
+        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin):
             answers.write(answer)
+            digest.update(answer)
         answers.seek(0)
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
+        response.headers["Content-Digest"] = f"sha-256=:{b64encode(digest.digest()).decode()}:"
         response.call_on_close(answers.close)
         return response
 
