@@ -67,7 +67,7 @@ def concerns(envelope: Envelope) -> bool:
 
 
 def read(envelope: Envelope, *, signer: Signer) -> Claimed:  # noqa: ARG001  nothing of ours was signed for this scheme
-    """Read what the signature claims. Raises ``CredentialsRefused``, or ``SignaturesUnavailable`` where we know no URI."""
+    """Read what is claimed. Raises ``CredentialsRefused``, or ``SignaturesUnavailable`` where we know no URI."""
     if not envelope.target_uri:
         raise SignaturesUnavailable
     field, signature = envelope.headers["signature-input"], envelope.headers.get("signature", "")

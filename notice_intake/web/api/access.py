@@ -11,7 +11,7 @@ from datetime import datetime
 from flask import Request
 
 from ...auth.envelope import Envelope, Signed
-from ...errors import CredentialsRefused, NoticeIntakeError
+from ...errors import KeyReused, NoticeIntakeError, ReferenceTaken
 from ...flows import evidence
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
@@ -48,14 +48,18 @@ def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keep
 def signature_of(mount: Mount, request: Request) -> Iterator[Signed | None]:
     """Give the signature that ``agency_of`` kept, None where the request has none.
 
-    Where the request fails after all, the nonce is spent nevertheless: a signed request is answered once.
+    Where the request fails before anything is stored, the nonce is spent nevertheless: a signed request is answered
+    once. Raises ``CredentialsRefused`` in place of the fault where that had happened before.
     """
     signed: Signed | None = request.environ.get(SIGNED)
     try:
         yield signed
+    except (ReferenceTaken, KeyReused):
+        # These are found in the transaction that spends the nonce.
+        raise
     except NoticeIntakeError:
         if signed is not None:
-            _spend_quietly(mount, signed)
+            evidence.spend_alone(mount, signed)
         raise
 
 
@@ -97,10 +101,3 @@ def _from_proxy(settings: Settings, request: Request, secret: str) -> bool:
         return False
     known = any(address in ipaddress.ip_network(network) for network in settings.client_cert_proxies)
     return known and hmac.compare_digest(secret.encode(), settings.client_cert_secret.encode())
-
-
-def _spend_quietly(mount: Mount, signed: Signed) -> None:
-    try:
-        evidence.spend_alone(mount, signed)
-    except CredentialsRefused:
-        return

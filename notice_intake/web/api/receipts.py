@@ -36,11 +36,10 @@ def signed_answers(mount_of: Callable[[], Mount]) -> Callable[[Response], Respon
         mount, target = mount_of(), target_of(request)
         if not mount.settings.public_url or not target.startswith("/"):
             return response
-        _with_digest(response)
+        said = _said(response)
         asked = {"@method": request.method, "@target-uri": mount.settings.public_url + target}
         if "Content-Digest" in request.headers:
             asked["content-digest"] = request.headers["Content-Digest"].strip(" \t")
-        said = {name: response.headers[name] for name in ("content-digest", "content-type") if name in response.headers}
         now = mount.clock()
         key, created = signing_key(mount, now=now), int(now.timestamp())
         response.headers.update(
@@ -51,8 +50,13 @@ def signed_answers(mount_of: Callable[[], Mount]) -> Callable[[Response], Respon
     return sign
 
 
-def _with_digest(response: Response) -> None:
-    """Name the body, where there is one: the answer to HEAD and a 304 have none, whatever the response holds."""
-    bodiless = request.method == "HEAD" or response.status_code in (204, 304)
-    if not bodiless and response.is_sequence and "Content-Digest" not in response.headers:
+def _said(response: Response) -> dict[str, str]:
+    """Return the fields that describe the body, its digest among them; none for the answer to HEAD and for a 304.
+
+    Those have no body, whatever the response holds here, and lose fields on their way out.
+    """
+    if request.method == "HEAD" or response.status_code in (204, 304):
+        return {}
+    if response.is_sequence and "Content-Digest" not in response.headers:
         response.headers["Content-Digest"] = content_digest(response.get_data())
+    return {name: response.headers[name] for name in ("content-digest", "content-type") if name in response.headers}
