@@ -19,10 +19,14 @@ MODULE_LINES, FUNCTION_LINES, MEDIAN_LINES, EXTENSION_LINES = 350, 60, 10, 200
 PARAMETERS, POSITIONAL = 6, 2
 
 #: What a function works in, rather than on: it carries everything and stands first by custom, so it does not count.
-CONTEXT = {"self", "cls", "mount", "tx", "desk", "run"}
+CONTEXT = {"self", "cls", "mount", "tx", "connection", "desk", "run"}
 #: Signatures that somebody else calls by position.
 GIVEN = {
     "cli.py:add": "click fills the parameters by name from the options",
+    "cli_keys.py:key_add": "click fills the parameters by name from the options",
+    "cli_keys.py:require_signature": "click fills the parameters by name from the options",
+    "flows/case_rows.py:case_row": "a referral's item and what is known of it, in the order in which they are found",
+    "store/columns.py:reference": "a table and the prefix it is made under",
     "store/migrate.py:include": "Alembic's include_name",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",
     "delivery/guard.py:cert_verify": "requests' HTTPAdapter",

@@ -18,6 +18,7 @@ from ..ids import new_id
 from ..store import agencies as store
 from ..store import journal
 from ..store.agencies import Agency, Endpoint
+from ..store.direct import Straight
 from ..store.storage import Tx
 from .mount import Mount
 
@@ -96,7 +97,7 @@ def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
 
 
 def authenticate(
-    mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime
+    mount: Mount, tx: Straight | Tx, envelope: Envelope, *, scope: str, now: datetime
 ) -> tuple[Agency, Signed | None]:
     """Return the agency whose key this request carries, under whichever scheme, and the signature if it has one.
 

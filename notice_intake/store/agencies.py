@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, insert, select, update
 
 from ..auth.envelope import Credential
+from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -90,7 +91,7 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         tx.execute(insert(table), values)
 
 
-def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
+def credential_and_agency(tx: Straight | Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
     """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
     rows = tx.fetch(_by_key(tx.tables), {"wanted": key_id, "under": scheme})
     if not rows:

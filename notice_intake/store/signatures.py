@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from ..auth.envelope import Signed
+from .direct import Straight
 from .storage import Tx
 
 
@@ -40,7 +41,7 @@ def is_spent(tx: Tx, signed: Signed) -> bool:
     return tx.execute(query).one_or_none() is not None
 
 
-def spend(tx: Tx, signed: Signed) -> None:
+def spend(tx: Straight | Tx, signed: Signed) -> None:
     """Note that a nonce was seen. Raises the driver's IntegrityError where it was seen before."""
     tx.insert((tx.tables.nonce, [nonce_row(signed)]))
 

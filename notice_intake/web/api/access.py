@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -28,13 +28,31 @@ _STREAM = 32
 _CERTIFICATE, _PROXY = "client-cert", "notice-intake-proxy"
 
 
+class _Headers(Mapping[str, str]):
+    """The headers of a request as an ``Envelope`` has them, each read only where a scheme asks for it."""
+
+    def __init__(self, request: Request, hidden: Collection[str]) -> None:
+        self._headers, self._hidden = request.headers, hidden
+
+    def __getitem__(self, name: str) -> str:
+        if name in self._hidden:
+            raise KeyError(name)
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.lower() for name, _ in self._headers if name.lower() not in self._hidden)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool = False) -> Agency:
     """Return the agency whose credentials this request carries; cookies count for nothing here.
 
     A signature's nonce is spent, unless the caller ``keeps`` it, to spend it in the transaction of what it stores.
     """
     envelope = _envelope(mount, request)
-    with mount.storage.read() as tx:
+    with mount.storage.straight() as tx:
         found, signed = authenticate(mount, tx, envelope, scope=scope, now=now)
     request.environ[AGENCY] = found.id
     if signed is not None and keeps:
@@ -73,14 +91,13 @@ def target_of(request: Request) -> str:
 
 
 def _envelope(mount: Mount, request: Request) -> Envelope:
-    headers = {name.lower(): value for name, value in request.headers}
-    if _CERTIFICATE in headers and not _from_proxy(mount.settings, request, headers.get(_PROXY, "")):
-        del headers[_CERTIFICATE]
-    headers.pop(_PROXY, None)
+    hidden = {_PROXY}
+    if "HTTP_CLIENT_CERT" in request.environ and not _from_proxy(mount.settings, request):
+        hidden.add(_CERTIFICATE)
     return Envelope(
         request.method,
         target_of(request),
-        headers,
+        _Headers(request, hidden),
         lambda: bodies.held(request, limit=_limit(mount.settings, request)),
         mount.settings.public_url,
     )
@@ -91,7 +108,7 @@ def _limit(settings: Settings, request: Request) -> int:
     return settings.max_body_bytes * (_STREAM if request.mimetype in STREAMS else 1)
 
 
-def _from_proxy(settings: Settings, request: Request, secret: str) -> bool:
+def _from_proxy(settings: Settings, request: Request) -> bool:
     """Whether the request comes from a proxy that we trust: by address and by secret, since either may be forged."""
     before: dict[str, str] = request.environ.get("werkzeug.proxy_fix.orig", {})
     peer = before.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
@@ -100,4 +117,5 @@ def _from_proxy(settings: Settings, request: Request, secret: str) -> bool:
     except ValueError:
         return False
     known = any(address in ipaddress.ip_network(network) for network in settings.client_cert_proxies)
+    secret: str = request.headers.get(_PROXY, "")
     return known and hmac.compare_digest(secret.encode(), settings.client_cert_secret.encode())
