@@ -15,6 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the tables and columns of signed requests."""
     schema = context.config.attributes["tables"].metadata.schema
     p = context.config.attributes["prefix"]
     op.add_column(
@@ -31,6 +32,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them again."""
     schema = context.config.attributes["tables"].metadata.schema
     p = context.config.attributes["prefix"]
     for name in ("platform_key", "signature", "nonce"):
