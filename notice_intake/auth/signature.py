@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import http_sf
+from cryptography.exceptions import InvalidSignature
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from itsdangerous import Signer
@@ -20,6 +21,8 @@ from itsdangerous import Signer
 from ..errors import CredentialsRefused, SignaturesUnavailable
 from . import http_digest, keys
 from .envelope import Claimed, Credential, Envelope, Proof, Signed
+from .plain_signature import Plain, base_of, signature_of
+from .plain_signature import read as read_plain
 
 SCHEME = "signature"
 PURPOSE = "signature"
@@ -59,6 +62,8 @@ class Parameters:
     nonce: str
     key_id: str
     alg: str | None
+    #: The field, where it came in the form that is read quickly.
+    plain: Plain | None
 
 
 def concerns(envelope: Envelope) -> bool:
@@ -91,11 +96,7 @@ def check(claimed: Claimed, credential: Credential | None, *, envelope: Envelope
         raise CredentialsRefused("outside the time window")
     if parameters.alg not in (None, credential.algorithm):
         raise CredentialsRefused("not the algorithm of the key")
-    message = Message(envelope.method, envelope.target_uri, envelope.headers)
-    try:
-        base = verified_base(message, algorithm=credential.algorithm, public_key=credential.public_key)
-    except HTTPMessageSignaturesException:
-        raise CredentialsRefused("bad signature") from None
+    base = _verified(parameters.plain, envelope, algorithm=credential.algorithm, public_key=credential.public_key)
     digest = envelope.headers.get("content-digest")
     if (digest is not None or _has_body(envelope)) and not http_digest.matches(digest or "", envelope.body()):
         raise CredentialsRefused("the body is not the one that was signed")
@@ -122,6 +123,21 @@ def verified_base(message: Any, *, algorithm: str, public_key: str, tag: str | N
     return "\n".join(f"{name}: {value}" for name, value in result.covered_components.items())
 
 
+def _verified(plain: Plain | None, envelope: Envelope, *, algorithm: str, public_key: str) -> str:
+    """Return the signature base of a request that the key signed. Raises ``CredentialsRefused``."""
+    uri, headers = envelope.target_uri, envelope.headers
+    base = base_of(plain, method=envelope.method, uri=uri, headers=headers) if plain is not None else None
+    signature = signature_of(plain, headers.get("signature", "")) if plain is not None else None
+    try:
+        if base is None or signature is None:
+            return verified_base(Message(envelope.method, uri, headers), algorithm=algorithm, public_key=public_key)
+        verifier = keys.ALGORITHMS[algorithm](public_key=keys.load(public_key))
+        verifier.verify(signature=signature, message=base.encode("ascii"))
+    except (HTTPMessageSignaturesException, InvalidSignature):
+        raise CredentialsRefused("bad signature") from None
+    return base
+
+
 class _OneKey(HTTPSignatureKeyResolver):
     """The key is looked up before: by now there is one."""
 
@@ -141,6 +157,13 @@ class _Verifier(HTTPMessageVerifier):
 
 def _member(field: str) -> tuple[list[str], Parameters]:
     """Return the components and parameters of the signature with our tag; a component with parameters is left out."""
+    plain = read_plain(field)
+    if plain is not None:
+        if plain.parameters.get("tag") != TAG or len(plain.components) > _MOST_COMPONENTS:
+            raise CredentialsRefused("not one signature with our tag")
+        if not plain.parameters.keys() <= _PARAMETERS:
+            raise CredentialsRefused("malformed")
+        return list(plain.components), _parameters(plain.parameters, plain)
     try:
         members: Any = http_sf.parse(field.encode("ascii"), tltype="dictionary", on_duplicate_key=_refuse)
     except ValueError:
@@ -151,14 +174,14 @@ def _member(field: str) -> tuple[list[str], Parameters]:
     components, found = ours[0]
     if len(components) > _MOST_COMPONENTS or not found.keys() <= _PARAMETERS:
         raise CredentialsRefused("malformed")
-    return [name for name, parameters in components if not parameters], _parameters(found)
+    return [name for name, parameters in components if not parameters], _parameters(found, None)
 
 
 def _refuse(name: str, _context: str) -> None:
     raise ValueError(f"{name} stands twice")
 
 
-def _parameters(found: Mapping[str, Any]) -> Parameters:
+def _parameters(found: Mapping[str, Any], plain: Plain | None) -> Parameters:
     created, expires = found.get("created"), found.get("expires")
     nonce, key_id, alg = found.get("nonce"), found.get("keyid"), found.get("alg")
     if type(created) is not int or not (isinstance(nonce, str) and _NONCE.fullmatch(nonce)):
@@ -168,7 +191,7 @@ def _parameters(found: Mapping[str, Any]) -> Parameters:
     expires = created + LIFE if expires is None else expires
     if type(expires) is not int or not created <= expires <= created + LIFE:
         raise CredentialsRefused("lives too long")
-    return Parameters(created, expires, nonce, key_id, alg)
+    return Parameters(created, expires, nonce, key_id, alg, plain)
 
 
 def _require(components: Sequence[str], envelope: Envelope) -> None:
