@@ -24,6 +24,7 @@ CONTEXT = {"self", "cls", "mount", "tx", "desk", "run"}
 GIVEN = {
     "cli.py:add": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
+    "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",
     "delivery/guard.py:cert_verify": "requests' HTTPAdapter",
     "delivery/guard.py:build_connection_pool_key_attributes": "requests' HTTPAdapter",
