@@ -32,8 +32,10 @@ class _Sent:
     #: The lines that must be answered.
     lines: int = 0
     whole: bool = False
-    #: What the caller's own lines raised: the network is not to blame.
-    fault: BaseException | None = None
+
+
+class _Spoilt(Exception):
+    """The caller's own lines raised this error's cause: below, an ``OSError`` would pass for one of the network."""
 
 
 def send(transport: Transport, lines: Iterable[Line]) -> Iterator[BulkLine]:
@@ -41,9 +43,9 @@ def send(transport: Transport, lines: Iterable[Line]) -> Iterator[BulkLine]:
     sent = _Sent()
     try:
         response = transport.stream(PATH, body=_pieces(lines, sent), kind=KIND, patience=PATIENCE)
+    except _Spoilt as spoilt:
+        raise spoilt.__cause__ or spoilt from None
     except Unreachable as broken:
-        if sent.fault is not None:
-            raise sent.fault from None
         if sent.lines:
             _ask_why(transport, broken)
         raise
@@ -73,11 +75,8 @@ def _pieces(lines: Iterable[Line], sent: _Sent) -> Iterator[bytes]:
             if size >= _PIECE:
                 yield b"".join(waiting)
                 waiting, size = [], 0
-    except GeneratorExit:
-        raise
-    except BaseException as fault:
-        sent.fault = fault
-        raise
+    except Exception as fault:
+        raise _Spoilt from fault
     if waiting:
         yield b"".join(waiting)
     sent.whole = True
@@ -107,8 +106,6 @@ def _answers(response: requests.Response, sent: _Sent) -> Iterator[BulkLine]:
             last = line.line
             answered += 1
             yield line
-    if sent.fault is not None:
-        raise sent.fault
     if answered != sent.lines or not sent.whole:
         raise Unreachable(
             f"The stream broke off: {answered} of {sent.lines} lines were answered. Send all of it again: "

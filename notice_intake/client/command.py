@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)
     try:
-        if args.run is commands.verify:
+        if args.local:
             return commands.verify(args)
         with _client(args) as client:
             code: int = args.run(client, args)
@@ -97,7 +97,7 @@ def _add(known: Any, name: str, run: Any, *, parent: argparse.ArgumentParser, sa
     made: argparse.ArgumentParser = known.add_parser(
         name, parents=[parent], help=says, description=says, allow_abbrev=False
     )
-    made.set_defaults(run=run)
+    made.set_defaults(run=run, local=run is commands.verify)
     return made
 
 

@@ -47,7 +47,7 @@ def serve(mount: Mount, app: Flask) -> Iterator[Served]:
     """Serve an app on a port that the system chose."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     enrolled = agencies.enrol(mount, "Unit", place="BE", instruments=INSTRUMENTS, callback_url=None, now=mount.clock())
     try:
         url = f"http://127.0.0.1:{server.port}/notices"
@@ -176,7 +176,7 @@ def script() -> Iterator[Script]:
             running.replies[place](self)
 
         def chunk(self) -> bytes:
-            size = int(self.rfile.readline(), 16)
+            size = int(self.rfile.readline() or b"0", 16)
             data = self.rfile.read(size)
             self.rfile.readline()
             return data
@@ -188,7 +188,7 @@ def script() -> Iterator[Script]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     running.url = f"http://127.0.0.1:{server.server_port}"
     yield running
     server.shutdown()
