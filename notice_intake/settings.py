@@ -46,8 +46,6 @@ class Settings:
     max_line_bytes: int = 262_144
     #: How many lines of a bulk stream are stored in one transaction.
     bulk_batch: int = 500
-    #: How long an idempotency key is kept, in days.
-    idempotency_days: int = 7
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
     #: How many callbacks and effects the worker performs at once.
@@ -56,8 +54,8 @@ class Settings:
     worker_idle_seconds: float = 1.0
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
-    #: What the desk calls the platform.
-    platform_name: str = "this platform"
+    #: The platform's name, shown in the desk's title; empty for none.
+    platform_name: str = ""
 
     def __post_init__(self) -> None:
         for key in self.secret_keys:
@@ -108,7 +106,7 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads")
 _HINTS = typing.get_type_hints(Settings)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, insert, select, update
 
 from ..auth.envelope import Credential
+from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -86,11 +87,12 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         tx.execute(insert(table), values)
 
 
-def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
+def credential_and_agency(tx: Straight | Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
     """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
-    row = tx.execute(_by_key(tx.tables), {"wanted": key_id, "under": scheme}).one_or_none()
-    if row is None:
+    rows = tx.fetch(_by_key(tx.tables), {"wanted": key_id, "under": scheme})
+    if not rows:
         return None
+    row = rows[0]
     expires = row.expires_at.timestamp() if row.expires_at else None
     found = _agency(row)
     revoked = row.revoked_at is not None or not found.active

@@ -15,6 +15,7 @@ from ..core.cases import Case, Holder, Joined, Member
 from ..core.clocks import ClockKind, Due
 from ..core.codes import CaseState, ItemStatus, Outcome, TargetKind
 from ..core.targets import Content, Hash, Part, Target
+from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -30,6 +31,17 @@ def by_keys(tx: Tx, keys: Sequence[str], *, lock: bool = True) -> dict[str, Case
     wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
     rows = tx.execute(_by_keys(tx.tables, tx.dialect, lock), {"keys": wanted})
     return {row.key: to_case(row) for row in rows}
+
+
+def keys_taken(tx: Straight | Tx, keys: Sequence[str]) -> set[str]:
+    """Return those of ``keys`` under which a case exists."""
+    wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
+    return {row.key for row in tx.fetch(_taken(tx.tables, tx.dialect), {"keys": wanted})}
+
+
+@lru_cache(maxsize=32)
+def _taken(tables: Tables, dialect: str) -> Select[Any]:
+    return _by_keys(tables, dialect, False).with_only_columns(tables.case.c.key)
 
 
 @lru_cache(maxsize=32)
@@ -59,12 +71,12 @@ def find_row(tx: Tx, case_id: str, *, lock: bool = False) -> Row[Any] | None:
 
 def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new cases. Raises ``Raced`` at the end where one of the keys was taken meanwhile."""
-    tx.insert(tx.tables.case, rows)
+    tx.insert((tx.tables.case, rows))
 
 
 def add_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new items."""
-    tx.insert(tx.tables.item, rows)
+    tx.insert((tx.tables.item, rows))
 
 
 def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Mapping[str, Any], now: datetime) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..auth.schemes import challenge
@@ -15,13 +16,15 @@ from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken
 from ..ids import new_id
 
 log = logging.getLogger("notice_intake.api")
+_ID = "notice_intake.request_id"
 
 
 def request_id() -> str:
     """The id of this request: in the answer, in the log line, in what support is asked."""
-    if not hasattr(g, "notice_intake_request_id"):
-        g.notice_intake_request_id = new_id("req")
-    found: str = g.notice_intake_request_id
+    # Not in ``g``, which requests share that a host's test or script makes within one application context.
+    if _ID not in request.environ:
+        request.environ[_ID] = new_id("req")
+    found: str = request.environ[_ID]
     return found
 
 
@@ -71,7 +74,7 @@ def root() -> str:
     else:
         own = rule[rule.rindex("/v1/") :] if "/v1/" in rule else ""
     before = request.path.rsplit("/", own.count("/"))[0]
-    return str(request.script_root) + before
+    return quote(request.script_root + before)
 
 
 def _of_http(error: HTTPException) -> Response:
