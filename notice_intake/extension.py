@@ -172,5 +172,5 @@ def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
         draft.unlink()
     key = path.read_text().strip()
     if len(key) < MIN_KEY:
-        raise SettingsError(f"{path} holds no key. Put back the one that stood there, or delete the file for a new one.")
+        raise SettingsError(f"{path} holds no key. Put back what stood there, or delete the file for a new key.")
     return (key,)

@@ -36,7 +36,7 @@ class NoticeSchema(ReferralSchema):
             return
         missing = {"name", "email"} - data.get("contact", {}).keys()
         if missing:
-            detail = "Name the notifier and an e-mail address: Art. 16(2)(c) asks for both, except for child sexual abuse."
+            detail = "Name the notifier and an e-mail address: Art. 16(2)(c) asks for both, but for child sexual abuse."
             raise ValidationError({"contact": {name: [detail] for name in sorted(missing)}})
 
     @staticmethod

@@ -148,6 +148,7 @@ REMOVAL_ORDER = Instrument(
     ground=GroundKind.LAW,
     undoable=False,
     covers=EU,
+    past_times=(("removal_order", "signature", "signed_at"),),
     details=_order_details,
 )
 

@@ -65,8 +65,10 @@ def _unknown(**_: Any) -> Response:
 
 
 def _common_headers(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Request-Id"] = problems.request_id()
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = response.headers
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store")
+    headers.add("X-Request-Id", problems.request_id())
+    headers.add("X-Content-Type-Options", "nosniff")
     return response
 

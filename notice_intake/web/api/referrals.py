@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from flask import Response, request
+from flask import Request, Response, request
 
 from ...contract.queries import EventsQuery, ReferralsQuery
 from ...contract.strict_json import read_json
@@ -18,9 +18,9 @@ from ...flows.bulk import receive_lines
 from ...flows.mount import Mount
 from ...flows.receive import Submission, receive
 from .. import bodies
-from ..problems import root
+from ..problems import root, this_request
 from .access import agency_of
-from .answers import json_response
+from .answers import Created, json_response
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
@@ -35,18 +35,16 @@ def post(mount_of: MountOf) -> View:
     """``POST /v1/referrals``: one referral; 201 with its receipt."""
 
     def view() -> Response:
-        mount = mount_of()
+        mount, sent = mount_of(), this_request()
         now = mount.clock()
-        agency = agency_of(mount, request, scope="referrals:write", now=now)
-        bodies.require(request, "application/json")
-        key = _idempotency_key()
-        body = bodies.whole(request, limit=mount.settings.max_body_bytes)
+        agency = agency_of(mount, sent, scope="referrals:write", now=now)
+        bodies.require(sent, "application/json")
+        key = _idempotency_key(sent)
+        body = bodies.whole(sent, limit=mount.settings.max_body_bytes)
         submission = Submission(read_json(body), body, mount.settings.channel, key)
         received = receive(mount, submission, agency=agency, now=now)
-        headers = {"Location": f"{root()}/v1/referrals/{received.referral_id}"}
-        if received.replayed:
-            headers["Idempotency-Replayed"] = "true"
-        return json_response(received.receipt, 201, headers=headers)
+        headers = {"Idempotency-Replayed": "true"} if received.replayed else {}
+        return Created(received.receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
 
     return view
 
@@ -120,8 +118,8 @@ def events(mount_of: MountOf) -> View:
     return view
 
 
-def _idempotency_key() -> str | None:
-    value = request.headers.get("Idempotency-Key")
+def _idempotency_key(sent: Request) -> str | None:
+    value = sent.environ.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
     match = _KEY.fullmatch(value)
