@@ -1,5 +1,5 @@
 """The fixtures of these tests."""
 
-from loopback import platform, script, served
+from scripted import platform, script, served
 
 __all__ = ["platform", "script", "served"]

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from loopback import Served
+from scripted import Served
 
 from notice_intake.client import BearerAuth, Conflict, IntakeClient, NotAuthorized, NotFound, Refused
 

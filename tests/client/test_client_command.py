@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import RECEIPT, Script, Served, problem, reply
+from scripted import RECEIPT, Script, Served, problem, reply
 
 from notice_intake.client import Retries
 from notice_intake.client.command import main

@@ -10,7 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from loopback import RECEIPT, Script, hang_up, problem, reply
+from scripted import RECEIPT, Script, hang_up, problem, reply
 
 from notice_intake.client import (
     BadAnswer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from loopback import RECEIPT, Script, problem, reply
+from scripted import RECEIPT, Script, problem, reply
 
 from notice_intake.client import BadAnswer, Conflict, NotFound
 

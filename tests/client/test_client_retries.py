@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from loopback import RECEIPT, RETRIES, Script, hang_up, problem, reply
+from scripted import RECEIPT, RETRIES, Script, hang_up, problem, reply
 
 from notice_intake.client import Conflict, RateLimited, Refused, Retries, Unavailable, Unreachable
 

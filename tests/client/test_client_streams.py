@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from loopback import RECEIPT, Script, Served, hang_up, problem, reply
+from scripted import RECEIPT, Script, Served, hang_up, problem, reply
 
 from notice_intake.client import (
     BadAnswer,
