@@ -177,7 +177,7 @@ def _show_line(line: BulkLine, *, as_json: bool) -> None:
     if as_json:
         dump(line.raw)
     elif line.problem is not None:
-        complain(f"line {line.line}: {line.status} {line.problem.title}. {line.problem.detail}")
+        complain(f"line {line.line}: {line.status} {line.problem}")
         for fault in faults(line.problem):
             complain(fault)
 

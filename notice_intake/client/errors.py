@@ -38,6 +38,12 @@ class Problem:
         """The last part of ``type``, for example ``invalid-document``."""
         return self.type.rpartition("/")[2]
 
+    def __str__(self) -> str:
+        """Say it in a line. The detail often repeats the title."""
+        if self.title.lower() in self.detail.lower():
+            return self.detail or f"The platform answered {self.status}."
+        return f"{self.title}. {self.detail}".rstrip()
+
 
 class IntakeError(NoticeIntakeError):
     """A call to the platform did not succeed."""
@@ -52,7 +58,7 @@ class IntakeError(NoticeIntakeError):
         status: int | None = None,
         retry_after: timedelta | None = None,
     ) -> None:
-        super().__init__(detail or (problem and _sentence(problem)) or None)
+        super().__init__(detail or (str(problem) if problem is not None else None))
         #: What the platform said, or None where it said nothing in that form.
         self.problem = problem
         #: The HTTP status, or None where no answer came.
@@ -143,9 +149,3 @@ def read_problem(document: Any, status: int) -> Problem | None:
 def _text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _sentence(problem: Problem) -> str:
-    """Say a problem in one line. The detail often repeats the title."""
-    said = problem.detail if problem.detail.startswith(problem.title) else f"{problem.title}. {problem.detail}".strip()
-    return said or f"The platform answered {problem.status}."

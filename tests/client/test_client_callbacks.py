@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from notice_intake.client import CallbackRefused, IntakeError, verify_callback
 from notice_intake.delivery import webhook
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SECRET, OLD, OTHER = (webhook.new_secret() for _ in range(3))
+SECRET, OLD, OTHER = ("whsec_" + base64.b64encode(one * 32).decode() for one in (b"s", b"o", b"x"))
 DATA = {
     "referral": "ref_1",
     "agency_reference": "REF-1",
