@@ -14,7 +14,7 @@ def _messages(platform: Served) -> None:
     """Only where the API has these calls."""
     with pytest.raises((Conflict, NotFound, Refused)) as answered:
         platform.client().withdraw("ref_none", reason="Placeholder.")
-    if answered.value.problem.detail == "Not found" or "URL" in answered.value.problem.detail:
+    if "URL" in answered.value.problem.detail:  # no route, rather than no referral
         pytest.skip("this API has no calls for messages yet")
 
 
