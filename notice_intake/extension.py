@@ -145,7 +145,10 @@ def _taken(name: str) -> SettingsError:
 
 
 def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and "_TEST_" not in key}
+    # What the command of notice_intake.client reads may stand in the same environment.
+    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET")
+    ours = {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and key not in others}
+    return {key: value for key, value in ours.items() if "_TEST_" not in key}
 
 
 def _storage(app: Flask, settings: Settings) -> Storage:

@@ -28,6 +28,7 @@ GIVEN = {
     "flows/case_rows.py:case_row": "a referral's item and what is known of it, in the order in which they are found",
     "store/columns.py:reference": "a table and the prefix it is made under",
     "store/migrate.py:include": "Alembic's include_name",
+    "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",
     "delivery/guard.py:cert_verify": "requests' HTTPAdapter",
     "delivery/guard.py:build_connection_pool_key_attributes": "requests' HTTPAdapter",

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, queue, single
+from . import bulk, claims, client, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "single": single.run,
     "bulk": bulk.run,
     "memory": bulk.memory,
+    "client": client.run,
     "queue": queue.run,
     "claims": claims.run,
     "callbacks": claims.callbacks,

@@ -313,6 +313,7 @@ def test_the_printed_poller_reads_everything_once(served):
 
 
 def test_every_printed_program_is_tried_here():
-    assert len(blocks(PAGE, "python")) == 2
+    # The third is tried by test_refer_to_us_client.py.
+    assert len(blocks(PAGE, "python")) == 3
     assert len(blocks(PAGE, "sh")) == 2
     assert len(blocks(PAGE, "json")) == 6
