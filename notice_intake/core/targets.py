@@ -9,7 +9,6 @@ from datetime import datetime
 
 from .codes import TargetKind
 
-
 #: Longer keys are shortened by their digest: no database indexes texts of any length.
 LONGEST_KEY = 300
 

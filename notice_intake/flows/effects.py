@@ -13,7 +13,6 @@ from ..store import cases, journal, outbox
 from .claims import actor_of
 from .mount import Mount
 
-
 #: Effects that the platform carries out, and that a later decision makes pointless.
 CARRIED_OUT = (EffectKind.ENFORCE, EffectKind.REVERT)
 

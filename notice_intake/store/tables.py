@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -22,37 +16,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in, aware UTC out: SQLite drops the zone, so a naive value here would be a guess."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone must not reach the database")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Put the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-Id = String(40)
-Serial = BigInteger().with_variant(Integer(), "sqlite")
+from .columns import Id, Json, Serial, UtcDateTime
+from .columns import reference as _reference
+from .message_tables import messages as _messages
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
 OPEN = text("state = 'open'")
@@ -79,21 +49,19 @@ class Tables:
     evidence: Table
     outbox: Table
     journal: Table
+    message: Table
+    message_item: Table
+    answered: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _messages)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
     return Tables(metadata=metadata, **named)
-
-
-def _reference(prefix: str, table: str, metadata: MetaData, **options: Any) -> ForeignKey:
-    schema = f"{metadata.schema}." if metadata.schema else ""
-    return ForeignKey(f"{schema}{prefix}{table}.id", **options)
 
 
 def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
@@ -131,6 +99,9 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("not_before", UtcDateTime),
         Column("last_success_at", UtcDateTime),
         Column("created_at", UtcDateTime, nullable=False),
+        # An address that has not proved yet whose it is: url, secret, message, since.
+        Column("pending", Json),
+        Column("rotated_at", UtcDateTime),
     )
     return {"agency": agency, "credential": credential, "endpoint": endpoint}
 
@@ -226,6 +197,9 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("withheld", Boolean, nullable=False),
         Column("received_at", UtcDateTime, nullable=False),
         Column("updated_at", UtcDateTime, nullable=False),
+        # Where the clock stopped for a question, what was left; where it runs again, until when instead of the referral's.
+        Column("clock_left", Integer),
+        Column("due_at", UtcDateTime),
         UniqueConstraint("referral_id", "position"),
         Index(None, "case_id"),
         Index(None, "agency_id", "case_id"),
@@ -303,6 +277,7 @@ def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("done_at", UtcDateTime),
         # Given when an agency first polls: commit order, not insert order, so that no reader skips a late commit.
         Column("feed_number", BigInteger),
+        Column("last_status", Integer),
         UniqueConstraint("lane", "position"),
         Index(None, "agency_id", "feed_number"),
     )
