@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Table, insert
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from .tables import UtcDateTime
+from .columns import UtcDateTime
 
 #: PostgreSQL takes up to this many rows in one INSERT, which it prepares once; COPY is quicker for more.
 _FEW = 8
