@@ -79,3 +79,23 @@ def test_no_part_outgrows_its_budget(path):
 def test_functions_are_short():
     lengths = [node.end_lineno - node.lineno + 1 for path in MODULES for node in functions(path)]
     assert statistics.median(lengths) <= MEDIAN_LINES
+
+
+def test_no_part_is_named_after_nothing():
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+    assert not [named(path) for path in MODULES if path.stem in vague]
+
+
+def test_every_public_name_says_what_it_promises():
+    silent = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inside = [] if named(path) in FREE_OF_SIZE else tree.body
+        public = [node for node in inside if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        silent += [named(path)] if not ast.get_docstring(tree) else []
+        silent += [
+            f"{named(path)}:{node.name}"
+            for node in public
+            if not node.name.startswith("_") and not ast.get_docstring(node)
+        ]
+    assert not silent

@@ -88,9 +88,10 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
 
 def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
     """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
-    row = tx.execute(_by_key(tx.tables), {"wanted": key_id, "under": scheme}).one_or_none()
-    if row is None:
+    rows = tx.fetch(_by_key(tx.tables), {"wanted": key_id, "under": scheme})
+    if not rows:
         return None
+    row = rows[0]
     expires = row.expires_at.timestamp() if row.expires_at else None
     found = _agency(row)
     revoked = row.revoked_at is not None or not found.active

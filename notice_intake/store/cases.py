@@ -32,6 +32,17 @@ def by_keys(tx: Tx, keys: Sequence[str], *, lock: bool = True) -> dict[str, Case
     return {row.key: to_case(row) for row in rows}
 
 
+def keys_taken(tx: Tx, keys: Sequence[str]) -> set[str]:
+    """Return those of ``keys`` under which a case exists."""
+    wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
+    return {row.key for row in tx.fetch(_taken(tx.tables, tx.dialect), {"keys": wanted})}
+
+
+@lru_cache(maxsize=32)
+def _taken(tables: Tables, dialect: str) -> Select[Any]:
+    return _by_keys(tables, dialect, False).with_only_columns(tables.case.c.key)
+
+
 @lru_cache(maxsize=32)
 def _by_keys(tables: Tables, dialect: str, lock: bool) -> Select[Any]:
     # One parameter however many keys: a bulk batch can name more than either engine takes as single ones.
@@ -59,12 +70,12 @@ def find_row(tx: Tx, case_id: str, *, lock: bool = False) -> Row[Any] | None:
 
 def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new cases. Raises ``Raced`` at the end where one of the keys was taken meanwhile."""
-    tx.insert(tx.tables.case, rows)
+    tx.insert((tx.tables.case, rows))
 
 
 def add_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new items."""
-    tx.insert(tx.tables.item, rows)
+    tx.insert((tx.tables.item, rows))
 
 
 def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Mapping[str, Any], now: datetime) -> bool:

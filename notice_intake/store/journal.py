@@ -20,7 +20,7 @@ def append(tx: Tx, entries: Sequence[Entry]) -> list[str]:
 
 def write(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write entries that ``row`` has made ready."""
-    tx.insert(tx.tables.journal, rows)
+    tx.insert((tx.tables.journal, rows))
 
 
 def history(tx: Tx, objects: Sequence[str], *, limit: int = 500) -> Sequence[Row[tuple[object, ...]]]:

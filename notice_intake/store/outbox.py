@@ -21,7 +21,7 @@ _EARLIER_PENDING = text("earlier.state = 'due'")
 
 def enqueue(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store work to be done."""
-    tx.insert(tx.tables.outbox, rows)
+    tx.insert((tx.tables.outbox, rows))
 
 
 _EMPTY = dict.fromkeys(("agency_id", "referral_id", "case_id", "decision_id", "type", "body"))

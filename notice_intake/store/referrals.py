@@ -13,7 +13,7 @@ from .storage import Tx
 
 def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store referrals. Raises ``Raced`` at the end where a reference or an idempotency key is taken."""
-    tx.insert(tx.tables.referral, rows)
+    tx.insert((tx.tables.referral, rows))
 
 
 def taken(tx: Tx, agency_id: str, *, references: Sequence[str], idempotency_key: str | None = None) -> Sequence[Row[Any]]:

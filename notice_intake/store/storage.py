@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NestedTransaction, Table, create_engine, event
+from sqlalchemy import Connection, Engine, NestedTransaction, Select, Table, create_engine, event
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import joined
-from .insertion import insertion
+from .direct import Rows, driver_of, fetch, insert_all
 from .tables import Tables, make_tables
 
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
@@ -73,10 +73,16 @@ class Tx:
         """Run a statement on the connection of this transaction, past the ORM."""
         return self.connection.execute(statement, values)
 
-    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows that all name the same columns. Raises ``IntegrityError`` or ``Raced`` where a key is taken."""
-        if rows:
-            insertion(table, tuple(rows[0]), self.connection.dialect).run(self.connection, rows)
+    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows of a query that is made once and asked often, past SQLAlchemy."""
+        return fetch(self.connection, query, values)
+
+    def insert(self, *parts: tuple[Table, Rows]) -> None:
+        """Store rows of several tables, in this order; those of one table name the same columns.
+
+        Raises SQLAlchemy's ``IntegrityError`` where a key is taken, which leaves the transaction as ``Raced``.
+        """
+        insert_all(self.connection, parts)
 
     @contextmanager
     def savepoint(self) -> Iterator[SessionTransaction | NestedTransaction]:
@@ -170,6 +176,19 @@ class Storage:
             call()
 
     @contextmanager
+    def inserting(self) -> Iterator[Tx]:
+        """Open a transaction for one ``insert``. What is read before it is not locked.
+
+        On PostgreSQL it begins and ends with the ``insert``, in one round trip.
+        """
+        if self._engine is None or self._sqlite:
+            with self.begin() as tx:
+                yield tx
+        else:
+            with self.read() as tx:
+                yield tx
+
+    @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a reading transaction; it never waits for a writer of ours."""
         if self._engine is not None:
@@ -221,12 +240,8 @@ def _sqlite_engine(url: str, database: str | None) -> Engine:
 
 def _say_begin(connection: Connection, word: str) -> None:
     """Begin on the driver's own connection, which would otherwise commit each statement by itself."""
-    driver: Any = connection.connection.driver_connection
-    errors: Any = connection.dialect.loaded_dbapi
-    try:
+    with driver_of(connection) as driver:
         driver.execute(word)
-    except errors.OperationalError as error:
-        raise OperationalError(word, None, error) from error
 
 
 def _with_begin(engine: Engine) -> Engine:

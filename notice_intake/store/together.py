@@ -63,7 +63,7 @@ class Together:
     def _store(self, group: Sequence[Fresh]) -> None:
         kept: list[Fresh] = []
         try:
-            with self._storage.begin() as tx:
+            with self._storage.inserting() as tx:
                 kept = _new_to(tx, group)
                 _insert(tx, kept)
         except (Raced, NoticeIntakeError):
@@ -92,7 +92,7 @@ def together(storage: Storage) -> Together:
 def _new_to(tx: Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Return those of a group that open no case that is there, nor one that another of the group opens."""
     keys = [[str(row["key"]) for row in one.cases] for one in group]
-    taken = set(cases.by_keys(tx, [key for mine in keys for key in mine], lock=False))
+    taken = cases.keys_taken(tx, [key for mine in keys for key in mine])
     kept = []
     for one, mine in zip(group, keys, strict=True):
         if taken.isdisjoint(mine):
@@ -102,10 +102,12 @@ def _new_to(tx: Tx, group: Sequence[Fresh]) -> list[Fresh]:
 
 
 def _insert(tx: Tx, group: Sequence[Fresh]) -> None:
-    """Write a group with one statement a table."""
+    """Write a group in one go."""
     t = tx.tables
-    tx.insert(t.referral, [row for one in group for row in one.referrals])
-    tx.insert(t.case, [row for one in group for row in one.cases])
-    tx.insert(t.item, [row for one in group for row in one.items])
-    tx.insert(t.journal, [row for one in group for row in one.journal])
-    tx.insert(t.outbox, [row for one in group for row in one.outbox])
+    tx.insert(
+        (t.referral, [row for one in group for row in one.referrals]),
+        (t.case, [row for one in group for row in one.cases]),
+        (t.item, [row for one in group for row in one.items]),
+        (t.journal, [row for one in group for row in one.journal]),
+        (t.outbox, [row for one in group for row in one.outbox]),
+    )

@@ -152,7 +152,7 @@ def test_anothers_referral_answers_like_one_that_does_not_exist(door):
 
 
 def test_nobody_sees_anothers_referrals_events_or_references(door):
-    document = door.one.document("https://platform.example/p31")
+    document = door.one.document("https://platform.example/p31", agency_reference="SHARED-1")
     mine = door.one.refer(document)
     assert mine.status_code == 201
     # The same reference of another agency is another referral: it neither clashes nor answers with the first.

@@ -1,0 +1,191 @@
+"""The few statements that every referral needs, straight to the driver: compiled once, their values made ready here.
+
+SQLAlchemy's own way costs more than the statements themselves. It stays the way of everything else, of drivers that
+are not known here, and of hosts that translate schemas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Dialect, Select, Table, insert
+from sqlalchemy.exc import DBAPIError
+
+from .columns import UtcDateTime
+
+Rows = Sequence[Mapping[str, Any]]
+#: More rows of one table than this go to PostgreSQL by COPY.
+_FEW = 32
+
+
+def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> None:
+    """Store rows of several tables, in this order. All rows of one table name the same columns.
+
+    On PostgreSQL, where no transaction is open, they are one. Raises SQLAlchemy's ``IntegrityError`` where a key is
+    taken.
+    """
+    wanted = [(table, rows) for table, rows in parts if rows]
+    if not wanted:
+        return
+    if not _direct(connection):
+        for table, rows in wanted:
+            connection.execute(insert(table), rows)
+        return
+    ready = [_insertion(table, tuple(rows[0]), connection.dialect) for table, rows in wanted]
+    work = [(one, one.values(rows)) for one, (_, rows) in zip(ready, wanted, strict=True)]
+    with driver_of(connection) as driver:
+        if connection.dialect.name == "sqlite":
+            for one, values in work:
+                driver.executemany(one.statement, values)
+        else:
+            _to_postgresql(driver, work)
+
+
+def fetch(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the rows of a query that is made once and asked often."""
+    if not _direct(connection):
+        return connection.execute(query, values).all()
+    asked = _question(query, connection.dialect)
+    with driver_of(connection) as driver:
+        rows = driver.execute(asked.statement, asked.parameters(values)).fetchall()
+    return [asked.row(row) for row in rows]
+
+
+@contextmanager
+def driver_of(connection: Connection) -> Iterator[Any]:
+    """Give the driver's own connection; its errors leave as SQLAlchemy's."""
+    driver: Any = connection.connection.driver_connection
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        yield driver
+    except errors.Error as error:
+        if connection.dialect.is_disconnect(error, driver, None):
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, errors.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+
+
+def _direct(connection: Connection) -> bool:
+    known = connection.dialect.driver in ("pysqlite", "psycopg")
+    return known and not connection.get_execution_options().get("schema_translate_map")
+
+
+def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any, ...]]]]) -> None:
+    """Few rows in one round trip; many by COPY, which no pipeline takes."""
+    alone = driver.info.transaction_status.name == "IDLE"
+    cursor = driver.cursor()
+    if max(len(values) for _, values in work) > _FEW:
+        with driver.transaction() if alone else _nothing():
+            for one, values in work:
+                with cursor.copy(one.copy) as copy:
+                    for row in values:
+                        copy.write_row(row)
+        return
+    if not alone and sum(len(values) for _, values in work) == 1:
+        ((one, (row,)),) = work
+        cursor.execute(one.statement, row)
+        return
+    with driver.pipeline():
+        if alone:
+            cursor.execute("BEGIN")
+        for one, values in work:
+            for row in values:
+                cursor.execute(one.statement, row)
+        if alone:
+            cursor.execute("COMMIT")
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+class _Insertion:
+    """The INSERT of one table with one set of columns."""
+
+    def __init__(self, table: Table, names: tuple[str, ...], dialect: Dialect) -> None:
+        quoted = ", ".join(dialect.identifier_preparer.quote(name) for name in names)
+        into = f"{dialect.identifier_preparer.format_table(table)} ({quoted})"
+        mark = "?" if dialect.name == "sqlite" else "%s"
+        self.statement = f"INSERT INTO {into} VALUES ({', '.join([mark] * len(names))})"  # noqa: S608  our own names
+        self.copy = f"COPY {into} FROM STDIN"
+        self._pick = itemgetter(*names)
+        kinds = [(place, table.c[name].type) for place, name in enumerate(names)]
+        text = _sqlite_time if dialect.name == "sqlite" else _time
+        self._changed: list[tuple[int, Callable[[Any], Any]]] = [
+            *[(place, text) for place, kind in kinds if isinstance(kind, UtcDateTime)],
+            *[(place, _json) for place, kind in kinds if isinstance(kind, JSON)],
+        ]
+
+    def values(self, rows: Rows) -> list[tuple[Any, ...]]:
+        """Return rows as the driver takes them: text, numbers and bytes."""
+        return [self._tuple(row) for row in rows]
+
+    def _tuple(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        values = list(self._pick(row))
+        for place, change in self._changed:
+            values[place] = change(values[place])
+        return tuple(values)
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+# The same moment stands in many columns of a batch.
+@lru_cache(maxsize=1024)
+def _time(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone must not reach the database")
+    return value.astimezone(UTC).isoformat(" ", "microseconds")
+
+
+@lru_cache(maxsize=1024)
+def _sqlite_time(value: datetime | None) -> str | None:
+    text = _time(value)
+    return text.removesuffix("+00:00") if text is not None else None
+
+
+@lru_cache(maxsize=256)
+def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Insertion:
+    return _Insertion(table, names, dialect)
+
+
+class _Question:
+    """A query, compiled."""
+
+    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+        compiled: Any = query.compile(dialect=dialect)
+        self.statement = str(compiled)
+        self._places: Sequence[str] | None = compiled.positiontup
+        self._fixed: dict[str, Any] = compiled.construct_params(_check=False)
+        columns = list(query.selected_columns)
+        self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]
+        processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._changed = [(place, one) for place, one in enumerate(processors) if one is not None]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the values as the driver takes them."""
+        named = {**self._fixed, **values}
+        return named if self._places is None else [named[name] for name in self._places]
+
+    def row(self, found: Sequence[Any]) -> Any:
+        """Return a row with its columns by name."""
+        values = list(found)
+        for place, change in self._changed:
+            values[place] = change(values[place])
+        return self._row(*values)
+
+
+@lru_cache(maxsize=64)
+def _question(query: Select[Any], dialect: Dialect) -> _Question:
+    return _Question(query, dialect)
