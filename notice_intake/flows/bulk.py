@@ -27,18 +27,20 @@ def receive_lines(
     agency: Agency,
     clock: Callable[[], datetime],
     root: str = "",
+    count: Callable[[], None] = lambda: None,
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
     stream is answered with its old receipt. ``root`` stands before the ``type`` of each problem.
+    ``count`` counts a line, and raises what it is answered with where it is one too many.
     """
     batch: list[tuple[int, Prepared | NoticeIntakeError]] = []
     items = size = 0
     for number, line in enumerate(lines, 1):
         if line == b"":
             continue
-        one = _prepare(mount, line, agency=agency, now=clock())
+        one = _prepare(mount, line, agency=agency, now=clock(), count=count)
         batch.append((number, one))
         items += len(one.referral.items) if isinstance(one, Prepared) else 0
         size += len(line) if isinstance(line, bytes) else 0
@@ -50,9 +52,10 @@ def receive_lines(
 
 
 def _prepare(
-    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime
+    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime, count: Callable[[], None]
 ) -> Prepared | NoticeIntakeError:
     try:
+        count()
         if isinstance(line, BodyTooLarge):
             raise line
         submission = Submission(read_json(line), line, BULK)

@@ -21,7 +21,7 @@ from ..delivery.sender import Sender
 from ..errors import TemporarilyUnavailable
 from ..store import agencies, outbox
 from ..store.agencies import Endpoint
-from . import claims
+from . import claims, once
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
@@ -107,6 +107,7 @@ def _turn(run: _Run) -> bool:
     if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
         run.swept_at = now
         claims.expire(run.mount, now=now)
+        once.forget(run.mount, now=now)
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
     landed = _land(run, timeout=0.05) if run.flying else 0

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from ...core.codes import MessageKind
 from ...flows.mount import Mount
 from .. import problems
-from . import health, referrals
+from . import endpoint, health, limiting, messages, referrals
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
 View = Callable[..., Response]
@@ -25,6 +26,13 @@ def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
         ("/v1/referrals", {"POST": referrals.post(mount_of), "GET": referrals.index(mount_of)}),
         ("/v1/referrals/bulk", {"POST": referrals.bulk(mount_of)}),
         ("/v1/referrals/<referral_id>", {"GET": referrals.show(mount_of)}),
+        ("/v1/referrals/<referral_id>/supplements", {"POST": messages.post(mount_of, MessageKind.SUPPLEMENT)}),
+        ("/v1/referrals/<referral_id>/withdrawal", {"POST": messages.post(mount_of, MessageKind.WITHDRAWAL)}),
+        ("/v1/referrals/<referral_id>/complaints", {"POST": messages.post(mount_of, MessageKind.COMPLAINT)}),
+        ("/v1/endpoint", {"GET": endpoint.show(mount_of), "PUT": endpoint.put(mount_of), "DELETE": endpoint.remove(mount_of)}),
+        ("/v1/endpoint/test", {"POST": endpoint.test(mount_of)}),
+        ("/v1/deliveries", {"GET": endpoint.deliveries(mount_of)}),
+        ("/v1/deliveries/<delivery_id>/replay", {"POST": endpoint.replay(mount_of)}),
         ("/v1/events", {"GET": referrals.events(mount_of)}),
         ("/v1/problems/<slug>", {"GET": health.problem()}),
         ("/healthz", {"GET": health.healthz()}),
@@ -68,5 +76,6 @@ def _common_headers(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Request-Id"] = problems.request_id()
     response.headers["X-Content-Type-Options"] = "nosniff"
+    limiting.tell(response)
     return response
 

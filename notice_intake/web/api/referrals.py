@@ -12,7 +12,7 @@ from flask import Response, request
 from ...contract.queries import EventsQuery, ReferralsQuery
 from ...contract.strict_json import read_json
 from ...core.referrals import parse_time
-from ...errors import KeyRefused, NotFound
+from ...errors import NotFound
 from ...flows import status
 from ...flows.bulk import receive_lines
 from ...flows.mount import Mount
@@ -21,10 +21,11 @@ from .. import bodies
 from ..problems import root
 from .access import agency_of
 from .answers import json_response
+from .conditions import idempotency_key
+from .limiting import spender
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
-_KEY = re.compile(r'(")?([A-Za-z0-9._:~-]{16,128})(?(1)")')
 #: What an id of ours can look like: no database is asked about anything else.
 _ID = re.compile(r"[A-Za-z0-9_]{1,40}")
 #: Answers to a bulk stream stay in memory up to this, then go to a file.
@@ -39,7 +40,7 @@ def post(mount_of: MountOf) -> View:
         now = mount.clock()
         agency = agency_of(mount, request, scope="referrals:write", now=now)
         bodies.require(request, "application/json")
-        key = _idempotency_key()
+        key = idempotency_key(request)
         body = bodies.whole(request, limit=mount.settings.max_body_bytes)
         submission = Submission(read_json(body), body, mount.settings.channel, key)
         received = receive(mount, submission, agency=agency, now=now)
@@ -64,7 +65,8 @@ def bulk(mount_of: MountOf) -> View:
         bodies.require(request, "application/x-ndjson", "application/jsonl", "application/json-lines")
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, root=root()):
+        count = spender(mount, agency.id)
+        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, root=root(), count=count):
             answers.write(answer)
         answers.seek(0)
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
@@ -118,16 +120,6 @@ def events(mount_of: MountOf) -> View:
         return json_response({"events": found, "next": place})
 
     return view
-
-
-def _idempotency_key() -> str | None:
-    value = request.headers.get("Idempotency-Key")
-    if value is None:
-        return None
-    match = _KEY.fullmatch(value)
-    if match is None:
-        raise KeyRefused
-    return match[2]
 
 
 def _chunks(answers: IO[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,136 @@
+"""How much one agency, and one address before it is known who calls, may ask for.
+
+Counted in this process unless ``rate_storage`` names a store that all processes share. The address is the one that the
+host's server sees: behind a proxy the host has to set it (Werkzeug's ``ProxyFix``).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from flask import Request, Response, g
+from limits import RateLimitItemPerMinute
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from ...errors import TooManyRequests
+from ...flows.mount import Mount
+
+_WINDOW = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many in a minute, for each of those who are told apart by a key."""
+
+    name: str
+    item: RateLimitItemPerMinute
+
+
+class Limits:
+    """The limits of one mount."""
+
+    def __init__(self, mount: Mount) -> None:
+        settings = mount.settings
+        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_storage))
+        self._space = f"notice-intake:{mount.name}"
+        wanted = (
+            ("agency", settings.rate_agency),
+            ("address", settings.rate_address),
+            ("credentials", settings.rate_failures),
+        )
+        self.policies = {name: Policy(name, RateLimitItemPerMinute(most)) for name, most in wanted if most}
+
+    def spend(self, name: str, key: str, *, cost: int = 1) -> None:
+        """Count; raises ``TooManyRequests`` once the limit is passed."""
+        policy = self.policies.get(name)
+        if policy is not None and not self._limiter.hit(policy.item, self._space, name, key, cost=cost):
+            raise TooManyRequests(name, retry_after=self._wait(policy, key))
+
+    def note(self, name: str, key: str) -> None:
+        """Count, and let it pass."""
+        policy = self.policies.get(name)
+        if policy is not None:
+            self._limiter.hit(policy.item, self._space, name, key)
+
+    def check(self, name: str, key: str) -> None:
+        """Raise ``TooManyRequests`` where nothing is left; counts nothing."""
+        policy = self.policies.get(name)
+        if policy is not None and not self._limiter.test(policy.item, self._space, name, key):
+            raise TooManyRequests(name, retry_after=self._wait(policy, key))
+
+    def left(self, name: str, key: str) -> tuple[int, int] | None:
+        """Return how many are left, and for how many seconds; None where there is no limit."""
+        policy = self.policies.get(name)
+        if policy is None:
+            return None
+        stats = self._limiter.get_window_stats(policy.item, self._space, name, key)
+        return max(stats.remaining, 0), _seconds(stats.reset_time)
+
+    def _wait(self, policy: Policy, key: str) -> int:
+        stats = self._limiter.get_window_stats(policy.item, self._space, policy.name, key)
+        return _seconds(stats.reset_time)
+
+
+def _seconds(until: float) -> int:
+    return min(max(math.ceil(until - time.time()), 1), _WINDOW)
+
+
+_of_mount: WeakKeyDictionary[Mount, Limits] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def limits_of(mount: Mount) -> Limits:
+    """Return the limits of a mount in this process."""
+    found = _of_mount.get(mount)
+    if found is None:
+        with _making:
+            found = _of_mount.get(mount) or _of_mount.setdefault(mount, Limits(mount))
+    return found
+
+
+def admit(mount: Mount, request: Request) -> None:
+    """Count a request for its address, before anybody asks who it is."""
+    limits, address = limits_of(mount), request.remote_addr or ""
+    g.notice_intake_limits = (limits, "address", address)
+    limits.check("credentials", address)
+    limits.spend("address", address)
+
+
+def failed(mount: Mount, request: Request) -> None:
+    """Count credentials that were refused."""
+    limits_of(mount).note("credentials", request.remote_addr or "")
+
+
+def admit_agency(mount: Mount, agency_id: str, *, cost: int = 1) -> None:
+    """Count a request for the agency that it proved to be."""
+    limits = limits_of(mount)
+    g.notice_intake_limits = (limits, "agency", agency_id)
+    limits.spend("agency", agency_id, cost=cost)
+
+
+def spender(mount: Mount, agency_id: str) -> Callable[[], None]:
+    """Return what counts one line of a stream: raises ``TooManyRequests`` once the limit is passed."""
+    limits = limits_of(mount)
+    return lambda: limits.spend("agency", agency_id)
+
+
+def tell(response: Response) -> None:
+    """Say in the answer what is allowed and what is left (draft-ietf-httpapi-ratelimit-headers)."""
+    known: tuple[Any, ...] | None = g.get("notice_intake_limits")
+    if known is None:
+        return
+    limits, name, key = known
+    shown = [one for one in limits.policies.values() if one.name != "credentials"]
+    if shown:
+        policies = [f'"{one.name}";q={one.item.amount};w={_WINDOW}' for one in shown]
+        response.headers["RateLimit-Policy"] = ", ".join(policies)
+    left = limits.left(name, key)
+    if left is not None:
+        response.headers["RateLimit"] = f'"{name}";r={left[0]};t={left[1]}'
