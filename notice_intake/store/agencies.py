@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Row, Select, and_, bindparam, insert, literal_column, or_, select, update
 
 from ..auth.envelope import Credential
 from .storage import Tx
@@ -191,7 +191,7 @@ def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
 
 def _columns(tables: Tables) -> tuple[Any, ...]:
     agency, endpoint = tables.agency.c, tables.endpoint.c
-    listening = and_(endpoint.state.is_not(None), endpoint.state.in_(LISTENING)).label("listening")
+    listening = or_(*[endpoint.state == literal_column(f"'{state}'") for state in LISTENING]).label("listening")
     return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening)
 
 
