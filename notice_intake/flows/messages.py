@@ -46,7 +46,7 @@ class Exchange:
         """Return the cases of items, each once."""
         return list(dict.fromkeys(row.case_id for row in rows))
 
-    def moved(self, row: Any, status: ItemStatus, outcome: Outcome | None = None) -> None:
+    def moved(self, row: Any, status: ItemStatus, *, outcome: Outcome | None = None) -> None:
         """Have the agency told that an item moved on."""
         self.events.append(Change(row.id, row.referral_id, row.reference, row.case_id, status, outcome))
 

@@ -37,7 +37,7 @@ def apply(tx: Tx, exchange: Exchange) -> None:
         messages.close(tx, waiting, result=Result.WITHDRAWN, now=exchange.now)
     cases.set_items(tx, ids, status=ItemStatus.WITHDRAWN, outcome=None, now=exchange.now)
     for row in rows:
-        exchange.moved(row, ItemStatus.WITHDRAWN, row.outcome)
+        exchange.moved(row, ItemStatus.WITHDRAWN, outcome=row.outcome)
     for case_id in exchange.case_ids(rows):
         exchange.changes[case_id] = _case(tx, exchange, exchange.cases[case_id])
 

@@ -25,8 +25,8 @@ def messages(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("moderator_name", String(200)),
         Column("created_at", UtcDateTime, nullable=False),
     )
-    message_item = Table(
-        prefix + "message_item",
+    mention = Table(
+        prefix + "mention",
         metadata,
         Column("message_id", Id, reference(prefix, "message", metadata), primary_key=True),
         Column("item_id", Id, reference(prefix, "item", metadata), primary_key=True, index=True),
@@ -44,4 +44,4 @@ def messages(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("answer", Text, nullable=False),
         Column("at", UtcDateTime, nullable=False, index=True),
     )
-    return {"message": message, "message_item": message_item, "answered": answered}
+    return {"message": message, "mention": mention, "answered": answered}

@@ -19,7 +19,7 @@ def add(tx: Tx, values: Mapping[str, Any], *, facts: Mapping[str, Mapping[str, A
         {"message_id": values["id"], "item_id": item_id, "facts": dict(said) if said else None}
         for item_id, said in facts.items()
     ]
-    tx.execute(insert(tx.tables.message_item), rows)
+    tx.execute(insert(tx.tables.mention), rows)
 
 
 def of_referrals(tx: Tx, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
@@ -35,27 +35,27 @@ def of_case(tx: Tx, case_id: str) -> Sequence[Row[Any]]:
 
 def unclosed(tx: Tx, kind: MessageKind, *, case_id: str) -> Sequence[Row[Any]]:
     """Return what is open of one kind on a case: a row for each item."""
-    message, named, item = tx.tables.message, tx.tables.message_item, tx.tables.item
+    message, named, item = tx.tables.message, tx.tables.mention, tx.tables.item
     query = _with_items(tx).where(item.c.case_id == case_id, message.c.kind == kind, named.c.closed_at.is_(None))
     return tx.execute(query).all()
 
 
 def unclosed_of(tx: Tx, kind: MessageKind, *, item_ids: Sequence[str]) -> Sequence[Row[Any]]:
     """Return what is open of one kind on items."""
-    message, named = tx.tables.message, tx.tables.message_item
+    message, named = tx.tables.message, tx.tables.mention
     mine = named.c.item_id.in_(item_ids)
     return tx.execute(_with_items(tx).where(mine, message.c.kind == kind, named.c.closed_at.is_(None))).all()
 
 
 def of_decision(tx: Tx, decision_id: str, kind: MessageKind) -> Sequence[Row[Any]]:
     """Return what a decision answered: a row for each item."""
-    message, named = tx.tables.message, tx.tables.message_item
+    message, named = tx.tables.message, tx.tables.mention
     return tx.execute(_with_items(tx).where(named.c.decision_id == decision_id, message.c.kind == kind)).all()
 
 
 def close(tx: Tx, rows: Sequence[Row[Any]], *, result: Result, now: datetime, decision_id: str | None = None) -> None:
     """Close what is open, by the rows that one of the reads above gave."""
-    named = tx.tables.message_item
+    named = tx.tables.mention
     values = {"result": result, "closed_at": now, "decision_id": decision_id}
     for message_id in dict.fromkeys(row.id for row in rows):
         items = [row.item_id for row in rows if row.id == message_id]
@@ -65,13 +65,13 @@ def close(tx: Tx, rows: Sequence[Row[Any]], *, result: Result, now: datetime, de
 
 def open_again(tx: Tx, decision_id: str) -> None:
     """Open again what a decision had closed, since it was undone."""
-    named = tx.tables.message_item
+    named = tx.tables.mention
     values = {"result": None, "closed_at": None, "decision_id": None}
     tx.execute(update(named).where(named.c.decision_id == decision_id).values(values))
 
 
 def _with_items(tx: Tx) -> Select[Any]:
-    message, named, item = tx.tables.message, tx.tables.message_item, tx.tables.item
+    message, named, item = tx.tables.message, tx.tables.mention, tx.tables.item
     columns = (named.c.item_id, named.c.facts, named.c.result, named.c.closed_at, named.c.decision_id)
     return (
         select(message, *columns, item.c.reference, item.c.case_id)

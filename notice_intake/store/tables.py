@@ -50,7 +50,7 @@ class Tables:
     outbox: Table
     journal: Table
     message: Table
-    message_item: Table
+    mention: Table
     answered: Table
 
 

@@ -21,6 +21,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from ...errors import TooManyRequests
 from ...flows.mount import Mount
+from .counting import Counters
 
 _WINDOW = 60
 
@@ -38,7 +39,7 @@ class Limits:
 
     def __init__(self, mount: Mount) -> None:
         settings = mount.settings
-        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.rate_storage))
+        self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
         self._space = f"notice-intake:{mount.name}"
         wanted = (
             ("agency", settings.rate_agency),
@@ -76,6 +77,10 @@ class Limits:
     def _wait(self, policy: Policy, key: str) -> int:
         stats = self._limiter.get_window_stats(policy.item, self._space, policy.name, key)
         return _seconds(stats.reset_time)
+
+
+def _storage(address: str) -> Any:
+    return Counters() if address == "memory://" else storage_from_string(address)
 
 
 def _seconds(until: float) -> int:

@@ -25,19 +25,21 @@ ADDED = (
 
 
 def upgrade() -> None:
+    """Add the tables and columns."""
     schema = context.config.attributes["tables"].metadata.schema
     p = context.config.attributes["prefix"]
     for table, name, kind in ADDED:
         op.add_column(f"{p}{table}", sa.Column(name, kind, nullable=True), schema=schema)
     _message(p, schema)
-    _message_item(p, schema)
+    _mention(p, schema)
     _answered(p, schema)
 
 
 def downgrade() -> None:
+    """Drop them."""
     schema = context.config.attributes["tables"].metadata.schema
     p = context.config.attributes["prefix"]
-    for name in ("answered", "message_item", "message"):
+    for name in ("answered", "mention", "message"):
         op.drop_table(f"{p}{name}", schema=schema)
     for table, name, _ in reversed(ADDED):
         op.drop_column(f"{p}{table}", name, schema=schema)
@@ -65,22 +67,22 @@ def _message(p: str, schema: str | None) -> None:
     op.create_index(op.f(f"ix_{p}message_referral_id"), f"{p}message", ["referral_id"], unique=False, schema=schema)
 
 
-def _message_item(p: str, schema: str | None) -> None:
+def _mention(p: str, schema: str | None) -> None:
     s = f"{schema}." if schema else ""
     op.create_table(
-        f"{p}message_item",
+        f"{p}mention",
         sa.Column("message_id", sa.String(length=40), nullable=False),
         sa.Column("item_id", sa.String(length=40), nullable=False),
         sa.Column("facts", JSON, nullable=True),
         sa.Column("result", sa.String(length=20), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_id", sa.String(length=40), nullable=True),
-        sa.ForeignKeyConstraint(["message_id"], [f"{s}{p}message.id"], name=op.f(f"fk_{p}message_item_message_id")),
-        sa.ForeignKeyConstraint(["item_id"], [f"{s}{p}item.id"], name=op.f(f"fk_{p}message_item_item_id")),
-        sa.PrimaryKeyConstraint("message_id", "item_id", name=op.f(f"pk_{p}message_item")),
+        sa.ForeignKeyConstraint(["message_id"], [f"{s}{p}message.id"], name=op.f(f"fk_{p}mention_message_id")),
+        sa.ForeignKeyConstraint(["item_id"], [f"{s}{p}item.id"], name=op.f(f"fk_{p}mention_item_id")),
+        sa.PrimaryKeyConstraint("message_id", "item_id", name=op.f(f"pk_{p}mention")),
         schema=schema,
     )
-    op.create_index(op.f(f"ix_{p}message_item_item_id"), f"{p}message_item", ["item_id"], unique=False, schema=schema)
+    op.create_index(op.f(f"ix_{p}mention_item_id"), f"{p}mention", ["item_id"], unique=False, schema=schema)
 
 
 def _answered(p: str, schema: str | None) -> None:
