@@ -9,7 +9,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --quiet
 FOUND := $(shell for name in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	if command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then command -v $$name; break; fi; done)
-CHROMIUM := $(shell for name in "$$NOTICE_INTAKE_CHROMIUM" chromium chromium-browser google-chrome; do \
+CHROMIUM := $(shell for name in "$$NOTICE_INTAKE_TEST_CHROMIUM" chromium chromium-browser google-chrome; do \
 	if [ -n "$$name" ] && command -v "$$name" >/dev/null 2>&1; then command -v "$$name"; break; fi; done)
 
 .PHONY: help demo test lint bench schemas

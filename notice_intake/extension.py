@@ -19,7 +19,7 @@ from .cli import command_group
 from .errors import SettingsError
 from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
-from .regimes import eu_dsa, eu_iru, eu_tco
+from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import MIN_KEY, Settings
 from .store.storage import Storage
@@ -27,7 +27,7 @@ from .web.api.blueprint import api_blueprint
 from .web.desk.blueprint import desk_blueprint
 
 #: The regimes that every mount knows unless it is given others.
-DEFAULT_REGIMES: tuple[Regime, ...] = (eu_tco.REGIME, eu_dsa.REGIME, eu_iru.REGIME)
+DEFAULT_REGIMES: tuple[Regime, ...] = KNOWN
 EXTENSION = "notice_intake"
 #: What the name of a desk ends in.
 DESK = "_desk"
@@ -172,5 +172,5 @@ def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
         draft.unlink()
     key = path.read_text().strip()
     if len(key) < MIN_KEY:
-        raise SettingsError(f"{path} holds no key. Put back the one that stood there, or delete the file for a new one.")
+        raise SettingsError(f"{path} holds no key. Put back what stood there, or delete the file for a new key.")
     return (key,)

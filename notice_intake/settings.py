@@ -46,14 +46,14 @@ class Settings:
     max_line_bytes: int = 262_144
     #: How many lines of a bulk stream are stored in one transaction.
     bulk_batch: int = 500
-    #: How long an idempotency key is kept, in days.
-    idempotency_days: int = 7
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
     #: How many callbacks and effects the worker performs at once.
     worker_threads: int = 8
     #: How long the worker rests when nothing is due, in seconds.
     worker_idle_seconds: float = 1.0
+    #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
+    idempotency_days: int = 7
     #: Requests of one agency in a minute, a line of a stream counting as one; 0 for no limit.
     rate_agency: int = 100_000
     #: Requests from one address in a minute, before it is known who calls; 0 for no limit.
@@ -64,8 +64,8 @@ class Settings:
     rate_storage: str = "memory://"
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
-    #: What the desk calls the platform.
-    platform_name: str = "this platform"
+    #: The platform's name, shown in the desk's title; empty for none.
+    platform_name: str = ""
 
     def __post_init__(self) -> None:
         for key in self.secret_keys:

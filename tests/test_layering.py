@@ -19,9 +19,10 @@ MODULE_LINES, FUNCTION_LINES, MEDIAN_LINES, EXTENSION_LINES = 350, 60, 10, 200
 PARAMETERS, POSITIONAL = 6, 2
 
 #: What a function works in, rather than on: it carries everything and stands first by custom, so it does not count.
-CONTEXT = {"self", "cls", "mount", "tx", "desk", "run"}
+CONTEXT = {"self", "cls", "mount", "tx", "connection", "desk", "run"}
 #: Signatures that somebody else calls by position.
 GIVEN = {
+    "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",

@@ -61,7 +61,6 @@ REFUSED = [
     ("max_line_bytes", 0, "at least 1"),
     ("bulk_batch", 0, "at least 1"),
     ("worker_threads", 0, "at least 1"),
-    ("idempotency_days", 0, "at least 1"),
     ("undo_seconds", -1, "not be negative"),
     ("undo_seconds", "soon", "must be int"),
     ("undo_seconds", 1.5, "must be int"),

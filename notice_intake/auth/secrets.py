@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from itsdangerous import Signer, URLSafeTimedSerializer
+from itsdangerous import Signer, URLSafeTimedSerializer, want_bytes
 
 from ..errors import SettingsError
 
@@ -28,7 +28,7 @@ class Secrets:
         found = self._signers.get(purpose)
         if found is None:
             digest: Any = staticmethod(hashlib.sha256)
-            found = Signer(self._keys, salt=f"notice-intake:{purpose}", key_derivation="hmac", digest_method=digest)
+            found = _Signer(self._keys, salt=f"notice-intake:{purpose}", key_derivation="hmac", digest_method=digest)
             self._signers[purpose] = found
         return found
 
@@ -52,6 +52,22 @@ class Secrets:
             raise SettingsError(
                 "A stored secret cannot be read with NOTICE_INTAKE_SECRET_KEYS. Put the key that was removed back."
             ) from None
+
+
+class _Signer(Signer):
+    """Derives the key of each secret once, not for each text."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._derived: dict[bytes, bytes] = {}
+        super().__init__(*args, **options)
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """Return the key that signs under a secret; the newest, where none is given."""
+        wanted = self.secret_keys[-1] if secret_key is None else want_bytes(secret_key)
+        found = self._derived.get(wanted)
+        if found is None:
+            found = self._derived[wanted] = super().derive_key(wanted)
+        return found
 
 
 def _fernet_key(key: str) -> bytes:

@@ -110,7 +110,8 @@ def undo_window(
 
 def may_decide(roles: frozenset[str], instruments: Sequence[Instrument]) -> None:
     """Raise ``NotPermitted`` where an instrument asks for a role that the moderator lacks."""
-    missing = sorted({one.role for one in instruments} - roles)
+    held = roles | {"moderator"} if "lead" in roles else roles
+    missing = sorted({one.role for one in instruments} - held)
     if missing:
         raise NotPermitted(f"Deciding this case needs the role {', '.join(missing)}.")
 

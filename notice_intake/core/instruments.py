@@ -40,6 +40,8 @@ class Instrument:
     covers: tuple[str, ...] = ()
     #: True where a question to the agency stops the clock until it is answered.
     stops_for_questions: bool = False
+    #: Further times of the document that must have passed, each as the names that lead to it.
+    past_times: tuple[tuple[str, ...], ...] = ()
     #: The transparency database's word for the source of this kind of notice.
     source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
     #: Turns what the regime adds to the document into labels and values for the desk.

@@ -55,8 +55,10 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def build(document: Mapping[str, Any], *, now: datetime) -> Referral:
-    """Return the referral that an accepted document describes.
+def build(
+    document: Mapping[str, Any], *, now: datetime, past_times: Sequence[tuple[str, ...]] = ()
+) -> Referral:
+    """Return the referral that an accepted document describes. ``past_times`` are those that its instrument adds.
 
     Raises ``DocumentRefused`` for what no schema can say: a time in the future, a link that cannot be read, an item
     reference used twice.
@@ -64,6 +66,8 @@ def build(document: Mapping[str, Any], *, now: datetime) -> Referral:
     faults: list[FieldError] = []
     items = _items(document["items"], faults)
     issued_at = _past(document, "issued_at", "", now=now, faults=faults)
+    for *path, name in past_times:
+        _past(_within(document, path), name, "".join(f"/{step}" for step in path), now=now, faults=faults)
     for index, item in enumerate(document["items"]):
         if "content" in item:
             _past(item["content"], "published_at", f"/items/{index}/content", now=now, faults=faults)
@@ -82,6 +86,12 @@ def build(document: Mapping[str, Any], *, now: datetime) -> Referral:
         items=items,
         document=document,
     )
+
+
+def _within(document: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    for step in path:
+        document = document.get(step, {})
+    return document
 
 
 def _past(

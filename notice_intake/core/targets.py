@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .codes import TargetKind
@@ -18,6 +19,11 @@ def bounded_key(key: str) -> str:
     if len(key) <= LONGEST_KEY:
         return key
     return f"{key[:100]} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+#: How long the words of a platform for a kind and a language can be.
+KIND_LENGTH, LANGUAGE_LENGTH = 20, 35
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +103,28 @@ class Content:
     def case_key(self) -> str:
         """The key of the case that holds this content."""
         return bounded_key("content:" + self.key)
+
+
+def storable(content: object) -> Content:
+    """Return what a platform said about content, fit for every database: a title with a NUL must keep no order out.
+
+    Raises ``TypeError`` or ``ValueError`` for an answer that names no content: no ``Content``, or one without a key.
+    """
+    if not isinstance(content, Content):
+        raise TypeError(f"resolve() answers with Content or None, not with {type(content).__name__}")
+    if not isinstance(content.key, str) or not content.key or _UNSTORABLE.search(content.key):
+        raise ValueError("a Content needs a key: a text that is not empty, without NUL and lone surrogates")
+    return replace(
+        content,
+        kind=_clean(content.kind)[:KIND_LENGTH] or "other",
+        title=_clean(content.title),
+        uploader=_clean(content.uploader) or None,
+        uploader_name=_clean(content.uploader_name) or None,
+        language=_clean(content.language)[:LANGUAGE_LENGTH] or None,
+        parts=tuple([replace(one, text=_clean(one.text), url=_clean(one.url) or None) for one in content.parts]),
+        facts={_clean(name): _clean(value) for name, value in content.facts.items()},
+    )
+
+
+def _clean(text: object) -> str:
+    return _UNSTORABLE.sub("\ufffd", str(text)) if text is not None else ""

@@ -18,6 +18,7 @@ from ..ids import new_id
 from ..store import agencies as store
 from ..store import journal
 from ..store.agencies import Agency, Endpoint
+from ..store.direct import Straight
 from ..store.storage import Tx
 from .mount import Mount
 
@@ -95,7 +96,7 @@ def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
     return len(keys)
 
 
-def authenticate(mount: Mount, tx: Tx, envelope: Envelope, *, scope: str, now: datetime) -> Agency:
+def authenticate(mount: Mount, tx: Straight | Tx, envelope: Envelope, *, scope: str, now: datetime) -> Agency:
     """Return the agency whose key this request carries, under whichever scheme its ``Authorization`` names.
 
     Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.

@@ -10,8 +10,8 @@ from itsdangerous import BadSignature
 from ..core.cases import Member
 from ..core.codes import CaseState, EffectState, ItemStatus
 from ..core.decisions import allowed_outcomes
-from ..core.queue import QueueFilter
 from ..core.messages import UNDECIDED, asked
+from ..core.queue import QueueFilter
 from ..errors import DocumentRefused, FieldError, NotFound, NotPermitted
 from ..hooks import Moderator
 from ..store import agencies, cases, decisions, journal, messages, outbox, queue, referrals

@@ -338,8 +338,7 @@ def _case_row(prepared: Prepared, item: Item, content: Content | None, *, now: d
 
 
 def _flags(prepared: Prepared, index: int) -> tuple[str, ...]:
-    item, referral = prepared.referral.items[index], prepared.referral
-    known = prepared.contents[index]
+    item, referral, known = prepared.referral.items[index], prepared.referral, prepared.contents[index]
     marks = (
         ("threat_to_life", referral.threat_to_life),
         ("withheld", referral.withheld),

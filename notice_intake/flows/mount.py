@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ..auth.secrets import Secrets
 from ..core.instruments import Instruments
-from ..core.targets import Content, Target
+from ..core.targets import Content, Target, storable
 from ..hooks import Moderators, Platform
 from ..ids import new_id
 from ..regimes.regime import Rulebook
@@ -51,7 +51,7 @@ class Mount:
             contents = self.platform.resolve(targets)
             if len(contents) != len(targets):
                 raise ValueError(f"resolve() returned {len(contents)} answers for {len(targets)} targets")
+            return [storable(one) if one is not None else None for one in contents]
         except Exception:  # whatever the host's hook raises, the referral is kept
             log.exception("platform.resolve failed (%s); the targets are kept to be resolved later", new_id("err"))
             return None
-        return contents

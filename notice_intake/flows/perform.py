@@ -17,6 +17,7 @@ from ..core.actions import Action, Confirmation, Statement
 from ..core.codes import RESTRICTIVE, CaseState, EffectKind, EffectState, GroundKind, ItemStatus, Outcome
 from ..core.journal import SYSTEM, Entry
 from ..core.messages import PASSING_FLAGS
+from ..core.targets import storable
 from ..errors import PlatformRefused
 from ..ids import new_id
 from ..store import cases, decisions, journal, outbox
@@ -172,7 +173,7 @@ def _inform(mount: Mount, task: Task, _now: datetime) -> None:
 
 def _resolve(mount: Mount, task: Task, _now: datetime) -> Any:
     (content,) = mount.platform.resolve([cases.target_from_json(task.case.target)])
-    return content
+    return storable(content) if content is not None else None
 
 
 def _announced(_mount: Mount, tx: Tx, task: Task, _outcome: Any, now: datetime) -> None:

@@ -88,7 +88,7 @@ def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: dateti
     if submission.checked:
         mount.rulebook.contracts[instrument.code].check(document)
     return Prepared(
-        referral=build(document, now=now),
+        referral=build(document, now=now, past_times=instrument.past_times),
         instrument=instrument,
         body=submission.body,
         fingerprint=hashlib.sha256(submission.original or submission.body).digest(),

@@ -45,7 +45,7 @@ class QueueRow:
     operation: str | None
     referrals: int
     claim: Claim | None
-    #: Words such as ``threat_to_life``, ``graphic``, ``unresolved``, ``gone``, ``late_order``, ``reopened``, ``withheld``.
+    #: Words such as ``threat_to_life``, ``graphic``, ``unresolved``, ``gone``, ``reopened``, ``withheld``.
     flags: tuple[str, ...]
     outcome: str | None
 

@@ -34,9 +34,11 @@ class NoticeSchema(ReferralSchema):
     def _is_signed(self, data: dict[str, Any], **_: Any) -> None:
         if set(ANONYMOUS_KEYWORDS) & set(data.get("keywords", ())):
             return
-        missing = {"name", "email"} - data.get("contact", {}).keys()
+        detail = "Name the notifier and an e-mail address: Art. 16(2)(c) asks for both, but for child sexual abuse."
+        if "contact" not in data:
+            raise ValidationError({"contact": [detail]})
+        missing = {"name", "email"} - data["contact"].keys()
         if missing:
-            detail = "Name the notifier and an e-mail address: Art. 16(2)(c) asks for both, except for child sexual abuse."
             raise ValidationError({"contact": {name: [detail] for name in sorted(missing)}})
 
     @staticmethod

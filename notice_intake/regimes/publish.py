@@ -6,13 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from . import eu_dsa, eu_iru, eu_tco
+from .known import KNOWN
 from .regime import rulebook
 
 
 def published() -> dict[str, str]:
     """Return every published file, by name: JSON with sorted keys, two spaces, and a newline at the end."""
-    contracts = rulebook((eu_tco.REGIME, eu_dsa.REGIME, eu_iru.REGIME)).contracts
+    contracts = rulebook(KNOWN).contracts
     return {
         f"referral.{code}.json": json.dumps(contract.published, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for code, contract in contracts.items()

@@ -8,9 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import Row, Select, bindparam, insert, literal_column, or_, select, update
 
 from ..auth.envelope import Credential
+from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -98,7 +99,7 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         tx.execute(insert(table), values)
 
 
-def credential_and_agency(tx: Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
+def credential_and_agency(tx: Straight | Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
     """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
     rows = tx.fetch(_by_key(tx.tables), {"wanted": key_id, "under": scheme})
     if not rows:

@@ -15,6 +15,7 @@ from ..core.cases import Case, Holder, Joined, Member
 from ..core.clocks import ClockKind, Due
 from ..core.codes import CaseState, ItemStatus, Outcome, TargetKind
 from ..core.targets import Content, Hash, Part, Target
+from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -32,7 +33,7 @@ def by_keys(tx: Tx, keys: Sequence[str], *, lock: bool = True) -> dict[str, Case
     return {row.key: to_case(row) for row in rows}
 
 
-def keys_taken(tx: Tx, keys: Sequence[str]) -> set[str]:
+def keys_taken(tx: Straight | Tx, keys: Sequence[str]) -> set[str]:
     """Return those of ``keys`` under which a case exists."""
     wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
     return {row.key for row in tx.fetch(_taken(tx.tables, tx.dialect), {"keys": wanted})}

@@ -19,6 +19,7 @@ from sqlalchemy import JSON, Connection, Dialect, Select, Table, insert
 from sqlalchemy.exc import DBAPIError
 
 from .columns import UtcDateTime
+from .tables import Tables
 
 Rows = Sequence[Mapping[str, Any]]
 #: More rows of one table than this go to PostgreSQL by COPY.
@@ -31,31 +32,39 @@ def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> N
     On PostgreSQL, where no transaction is open, they are one. Raises SQLAlchemy's ``IntegrityError`` where a key is
     taken.
     """
-    wanted = [(table, rows) for table, rows in parts if rows]
-    if not wanted:
+    if _direct(connection):
+        with driver_of(connection) as driver:
+            _insert_all(driver, connection.dialect, parts)
         return
-    if not _direct(connection):
-        for table, rows in wanted:
+    for table, rows in parts:
+        if rows:
             connection.execute(insert(table), rows)
-        return
-    ready = [_insertion(table, tuple(rows[0]), connection.dialect) for table, rows in wanted]
-    work = [(one, one.values(rows)) for one, (_, rows) in zip(ready, wanted, strict=True)]
-    with driver_of(connection) as driver:
-        if connection.dialect.name == "sqlite":
-            for one, values in work:
-                driver.executemany(one.statement, values)
-        else:
-            _to_postgresql(driver, work)
 
 
 def fetch(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
     """Return the rows of a query that is made once and asked often."""
     if not _direct(connection):
         return connection.execute(query, values).all()
-    asked = _question(query, connection.dialect)
     with driver_of(connection) as driver:
-        rows = driver.execute(asked.statement, asked.parameters(values)).fetchall()
-    return [asked.row(row) for row in rows]
+        return _fetch(driver, connection.dialect, query, values)
+
+
+class Straight:
+    """A driver's connection with nothing of SQLAlchemy's before it: for what every referral needs."""
+
+    __slots__ = ("_dialect", "_driver", "dialect", "tables")
+
+    def __init__(self, driver: Any, dialect: Dialect, tables: Tables) -> None:
+        self._driver, self._dialect = driver, dialect
+        self.dialect, self.tables = dialect.name, tables
+
+    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows of a query that is made once and asked often."""
+        return _fetch(self._driver, self._dialect, query, values)
+
+    def insert(self, *parts: tuple[Table, Rows]) -> None:
+        """Store rows of several tables, in this order; those of one table name the same columns."""
+        _insert_all(self._driver, self._dialect, parts)
 
 
 @contextmanager
@@ -68,9 +77,31 @@ def driver_of(connection: Connection) -> Iterator[Any]:
     except errors.Error as error:
         if connection.dialect.is_disconnect(error, driver, None):
             connection.invalidate(error)
-        raise DBAPIError.instance(
-            None, None, error, errors.Error, hide_parameters=True, dialect=connection.dialect
-        ) from error
+        raise as_sqlalchemys(error, connection.dialect) from error
+
+
+def as_sqlalchemys(error: Exception, dialect: Dialect) -> BaseException:
+    """Return a driver's error as SQLAlchemy's; the values of the statement, which agencies sent, stay out of it."""
+    base: Any = dialect.loaded_dbapi
+    return DBAPIError.instance(None, None, error, base.Error, hide_parameters=True, dialect=dialect)
+
+
+def _fetch(driver: Any, dialect: Dialect, query: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+    asked = _question(query, dialect)
+    return [asked.row(row) for row in driver.execute(asked.statement, asked.parameters(values)).fetchall()]
+
+
+def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> None:
+    work = []
+    for table, rows in parts:
+        if rows:
+            one = _insertion(table, tuple(rows[0]), dialect)
+            work.append((one, one.values(rows)))
+    if dialect.name == "sqlite":
+        for one, values in work:
+            driver.executemany(one.statement, values)
+    elif work:
+        _to_postgresql(driver, work)
 
 
 def _direct(connection: Connection) -> bool:

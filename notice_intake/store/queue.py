@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import Row, Select, func, literal_column, or_, select, tuple_
 
 from ..core.codes import CaseState
 from ..core.links import canonical_link
@@ -21,7 +21,9 @@ COUNT_CAP = 1000
 #: A search shows at most this many cases by each kind of name.
 SEARCH_LIMIT = 200
 #: Filters offer what stands among this many of the most urgent cases.
-FACET_DEPTH = 2000
+FACET_DEPTH = 1000
+#: An agency or operation with at most this many items is looked up by them, one with more along the queue.
+FEW_ITEMS = 500
 
 
 def state_is(tx: Tx, state: str) -> Any:
@@ -36,9 +38,9 @@ def conditions(tx: Tx, wanted: QueueFilter, *, moderator_id: str, now: datetime)
     plain = ((case.instrument, wanted.instrument), (case.kind, wanted.kind), (case.language, wanted.language))
     found += [column == value for column, value in plain if value]
     if wanted.agency:
-        found.append(_has_item(tx, tx.tables.item.c.agency_id == wanted.agency))
+        found.append(_referred(tx, tx.tables.item.c.agency_id == wanted.agency))
     if wanted.operation:
-        found.append(_has_item(tx, tx.tables.item.c.operation == wanted.operation))
+        found.append(_referred(tx, tx.tables.item.c.operation == wanted.operation))
     if wanted.claim == "free":
         found.append(or_(case.claimed_by.is_(None), case.claimed_until <= now))
     elif wanted.claim == "mine":
@@ -120,18 +122,24 @@ def facet_values(tx: Tx) -> dict[str, list[str]]:
         .order_by(table.c.priority, table.c.due_at, table.c.id)
         .limit(FACET_DEPTH)
     ).subquery()
-    found: dict[str, list[str]] = {}
-    for name in ("kind", "language", "instrument"):
-        values = tx.execute(select(urgent.c[name]).distinct()).scalars()
-        found[name] = sorted(value for value in values if value)
-    operations = select(item.c.operation).join_from(urgent, item, item.c.case_id == urgent.c.id).distinct()
-    found["operation"] = sorted(value for value in tx.execute(operations).scalars() if value)
-    return found
+    # One statement, so that the queue's head is read once.
+    values = select(urgent.c.kind, urgent.c.language, urgent.c.instrument, item.c.operation)
+    rows = tx.execute(values.outerjoin_from(urgent, item, item.c.case_id == urgent.c.id).distinct()).all()
+    names = ("kind", "language", "instrument", "operation")
+    return {name: sorted({row[place] for row in rows if row[place]}) for place, name in enumerate(names)}
 
 
-def _has_item(tx: Tx, condition: Any) -> Any:
-    item = tx.tables.item
-    return exists().where(item.c.case_id == tx.tables.case.c.id, condition)
+def _referred(tx: Tx, condition: Any) -> Any:
+    """Return the condition that an item of the case meets ``condition``.
+
+    Few items are looked up first: along the queue, one would have to pass all cases that others referred.
+    """
+    item, case = tx.tables.item, tx.tables.case
+    found = tx.execute(select(item.c.case_id).where(condition).limit(FEW_ITEMS + 1)).scalars().all()
+    if len(found) <= FEW_ITEMS:
+        return case.c.id.in_(sorted(set(found)))
+    # With OFFSET, PostgreSQL keeps to the order of the queue and stops at a full page, instead of joining everything.
+    return select(item.c.id).where(item.c.case_id == case.c.id, condition).offset(0).exists()
 
 
 def _matches(tx: Tx, text: str) -> list[str]:

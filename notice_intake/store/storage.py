@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import joined
-from .direct import Rows, driver_of, fetch, insert_all
+from .direct import Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all
 from .tables import Tables, make_tables
 
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
@@ -176,17 +176,34 @@ class Storage:
             call()
 
     @contextmanager
-    def inserting(self) -> Iterator[Tx]:
-        """Open a transaction for one ``insert``. What is read before it is not locked.
+    def straight(self, *, writing: bool = False) -> Iterator[Straight | Tx]:
+        """Open a connection for a few ``fetch``, and with ``writing`` for one ``insert``, which is a transaction.
 
-        On PostgreSQL it begins and ends with the ``insert``, in one round trip.
+        On PostgreSQL that begins and ends with the ``insert``: nothing that is read before it is locked.
         """
-        if self._engine is None or self._sqlite:
-            with self.begin() as tx:
+        engine = self._engine
+        if engine is None:
+            with self.begin() if writing else self.read() as tx:
                 yield tx
-        else:
-            with self.read() as tx:
-                yield tx
+            return
+        errors: Any = engine.dialect.loaded_dbapi
+        with _translated(), self._turn if writing else nullcontext():
+            raw = None
+            try:
+                raw = engine.raw_connection()
+                driver: Any = raw.driver_connection
+                if writing and self._sqlite:
+                    driver.execute("BEGIN IMMEDIATE")
+                yield Straight(driver, engine.dialect, self.tables)
+                if writing and self._sqlite:
+                    driver.commit()
+            except errors.Error as error:
+                if raw is not None and engine.dialect.is_disconnect(error, raw.dbapi_connection, None):
+                    raw.invalidate(error)
+                raise as_sqlalchemys(error, engine.dialect) from error
+            finally:
+                if raw is not None:
+                    raw.close()
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

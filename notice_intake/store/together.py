@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import NoticeIntakeError
 from . import cases
+from .direct import Straight
 from .storage import Raced, Storage, Tx
 
 Rows = Sequence[Mapping[str, Any]]
@@ -63,7 +64,7 @@ class Together:
     def _store(self, group: Sequence[Fresh]) -> None:
         kept: list[Fresh] = []
         try:
-            with self._storage.inserting() as tx:
+            with self._storage.straight(writing=True) as tx:
                 kept = _new_to(tx, group)
                 _insert(tx, kept)
         except (Raced, NoticeIntakeError):
@@ -89,7 +90,7 @@ def together(storage: Storage) -> Together:
     return found
 
 
-def _new_to(tx: Tx, group: Sequence[Fresh]) -> list[Fresh]:
+def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Return those of a group that open no case that is there, nor one that another of the group opens."""
     keys = [[str(row["key"]) for row in one.cases] for one in group]
     taken = cases.keys_taken(tx, [key for mine in keys for key in mine])
@@ -101,7 +102,7 @@ def _new_to(tx: Tx, group: Sequence[Fresh]) -> list[Fresh]:
     return kept
 
 
-def _insert(tx: Tx, group: Sequence[Fresh]) -> None:
+def _insert(tx: Straight | Tx, group: Sequence[Fresh]) -> None:
     """Write a group in one go."""
     t = tx.tables
     tx.insert(

@@ -15,6 +15,8 @@ _CHUNK = 65_536
 
 def require(request: Request, *types: str) -> None:
     """Raise ``UnsupportedMediaType`` unless the body is one of ``types``, in UTF-8 and not compressed."""
+    if request.environ.get("CONTENT_TYPE") in types and "HTTP_CONTENT_ENCODING" not in request.environ:
+        return
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without compression (Content-Encoding).")
     if request.mimetype not in types:
@@ -28,7 +30,8 @@ def whole(request: Request, *, limit: int) -> bytes:
 
     Werkzeug's own limit cuts a chunked body short under some servers and accepts the rest as if it were all.
     """
-    if request.content_length is not None and request.content_length > limit:
+    length = request.content_length
+    if length is not None and length > limit:
         raise BodyTooLarge(limit)
     found, size = [], 0
     for chunk in _chunks(request, up_to=limit + 1):

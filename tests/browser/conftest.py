@@ -24,7 +24,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 def chromium() -> str | None:
     """Return the browser to drive: the one that is named, else the first that is installed."""
-    named = os.environ.get("NOTICE_INTAKE_CHROMIUM")
+    named = os.environ.get("NOTICE_INTAKE_TEST_CHROMIUM")
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -34,7 +34,7 @@ def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
     path = chromium()
     if path is None:
-        pytest.skip("no Chromium is installed; name one in NOTICE_INTAKE_CHROMIUM")
+        pytest.skip("no Chromium is installed; name one in NOTICE_INTAKE_TEST_CHROMIUM")
     # A container's root may not use the sandbox.
     args = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_api.sync_playwright() as play:

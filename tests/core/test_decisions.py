@@ -160,5 +160,6 @@ def test_every_outcome_that_restricts_is_carried_out():
 def test_a_role_can_be_required():
     lead_only = replace(IRU_REFERRAL, role="lead")
     may_decide(frozenset({"moderator", "lead"}), [lead_only])
+    may_decide(frozenset({"lead"}), [IRU_REFERRAL])  # a lead is a moderator
     with pytest.raises(NotPermitted, match="lead"):
         may_decide(frozenset({"moderator"}), [lead_only])

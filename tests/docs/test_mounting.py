@@ -278,13 +278,3 @@ def test_the_table_of_settings_is_current():
     assert list(printed) == [PREFIX + name.upper() for name in Settings.__dataclass_fields__]
     values = {key: value.strip("`") for key, value in printed.items() if value != "(empty)"}
     assert Settings.from_mapping(values) == Settings(), "every default can be written as it is printed"
-
-
-def test_settings_that_are_said_to_change_nothing_are_used_nowhere():
-    package = settings_table.PAGE.parents[1] / "notice_intake"
-    code = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py") if path.name != "settings.py")
-    (sentence,) = re.findall(r"^(.*) change nothing yet", PAGE, re.MULTILINE)
-    assert re.findall(r"`(\w+)`", sentence) == ["IDEMPOTENCY_DAYS", "PLATFORM_NAME"]
-    assert "idempotency_days" not in code
-    pages = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.html"))
-    assert "platform_name" not in pages

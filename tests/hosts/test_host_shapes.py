@@ -205,6 +205,33 @@ def test_api_and_desk_at_unrelated_addresses_share_one_mount(tmp_path):
     assert "Post 1" in app.test_client().get("/staff/notices/").get_data(as_text=True)
 
 
+def test_under_a_prefix_that_headers_cannot_carry_as_it_is(tmp_path):
+    app = Flask("host")
+    mount = on_disk(tmp_path).init_app(app, url_prefix="/hafen/größe")
+    upgraded(app)
+    agency = agency_of(app, mount, prefix="/hafen/größe")
+    receipt = agency.refer()
+    assert receipt.headers["Location"] == f"/hafen/gr%C3%B6%C3%9Fe/v1/referrals/{receipt.json['id']}"
+    assert agency.refer().status_code == 201
+    pages = agency.get("/v1/referrals?limit=1")
+    assert pages.headers["Link"].startswith("</hafen/gr%C3%B6%C3%9Fe/v1/referrals?")
+    assert app.test_client().get(agency.get("/v1/none").json["type"]).status_code == 200
+
+
+def test_under_a_prefix_with_a_variable_that_the_host_takes_out(tmp_path):
+    app = Flask("host")
+    guest = on_disk(tmp_path)
+    api, seen = guest.api_blueprint(), []
+    api.url_value_preprocessor(lambda _endpoint, values: seen.append(values.pop("tenant")))
+    app.register_blueprint(api, url_prefix="/<tenant>/notices")
+    upgraded(app)
+    agency = agency_of(app, app.extensions[OURS]["notice_intake"], prefix="/north/notices")
+    receipt = agency.refer()
+    assert receipt.headers["Location"] == f"/north/notices/v1/referrals/{receipt.json['id']}"
+    assert agency.get("/v1/x/y").json["type"] == "/north/notices/v1/problems/not-found"
+    assert seen == ["north", "north"]
+
+
 def test_behind_a_proxy_path(tmp_path):
     app = Flask("host")
     mount = on_disk(tmp_path).init_app(app)

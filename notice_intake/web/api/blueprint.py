@@ -29,7 +29,10 @@ def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
         ("/v1/referrals/<referral_id>/supplements", {"POST": messages.post(mount_of, MessageKind.SUPPLEMENT)}),
         ("/v1/referrals/<referral_id>/withdrawal", {"POST": messages.post(mount_of, MessageKind.WITHDRAWAL)}),
         ("/v1/referrals/<referral_id>/complaints", {"POST": messages.post(mount_of, MessageKind.COMPLAINT)}),
-        ("/v1/endpoint", {"GET": endpoint.show(mount_of), "PUT": endpoint.put(mount_of), "DELETE": endpoint.remove(mount_of)}),
+        (
+            "/v1/endpoint",
+            {"GET": endpoint.show(mount_of), "PUT": endpoint.put(mount_of), "DELETE": endpoint.remove(mount_of)},
+        ),
         ("/v1/endpoint/test", {"POST": endpoint.test(mount_of)}),
         ("/v1/deliveries", {"GET": endpoint.deliveries(mount_of)}),
         ("/v1/deliveries/<delivery_id>/replay", {"POST": endpoint.replay(mount_of)}),
@@ -73,9 +76,11 @@ def _unknown(**_: Any) -> Response:
 
 
 def _common_headers(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Request-Id"] = problems.request_id()
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    limiting.tell(response)
+    headers = response.headers
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store")
+    headers.add("X-Request-Id", problems.request_id())
+    headers.add("X-Content-Type-Options", "nosniff")
+    limiting.tell(headers)
     return response
 

@@ -14,7 +14,7 @@ _SEQUENCE = re.compile(r"r([0-9]{1,9})", re.ASCII)
 
 def idempotency_key(request: Request) -> str | None:
     """Return the idempotency key, or None. Clients send it quoted, as the draft says, or bare; both are taken."""
-    value = request.headers.get("Idempotency-Key")
+    value = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
     match = _KEY.fullmatch(value)

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flask import Request, Response, g
+from flask import Request
 from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from werkzeug.datastructures import Headers
 
 from ...errors import TooManyRequests
 from ...flows.mount import Mount
+from ..problems import this_request
 from .counting import Counters
 
 _WINDOW = 60
+_KNOWN = "notice_intake.limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Limits:
             ("credentials", settings.rate_failures),
         )
         self.policies = {name: Policy(name, RateLimitItemPerMinute(most)) for name, most in wanted if most}
+        #: ``RateLimit-Policy``, which guesses at credentials do not stand in.
+        self.shown = ", ".join(f'"{name}";q={most};w={_WINDOW}' for name, most in wanted[:2] if most)
 
     def spend(self, name: str, key: str, *, cost: int = 1) -> None:
         """Count; raises ``TooManyRequests`` once the limit is passed."""
@@ -103,7 +108,7 @@ def limits_of(mount: Mount) -> Limits:
 def admit(mount: Mount, request: Request) -> None:
     """Count a request for its address, before anybody asks who it is."""
     limits, address = limits_of(mount), request.remote_addr or ""
-    g.notice_intake_limits = (limits, "address", address)
+    request.environ[_KNOWN] = (limits, "address", address)
     limits.check("credentials", address)
     limits.spend("address", address)
 
@@ -113,11 +118,11 @@ def failed(mount: Mount, request: Request) -> None:
     limits_of(mount).note("credentials", request.remote_addr or "")
 
 
-def admit_agency(mount: Mount, agency_id: str, *, cost: int = 1) -> None:
+def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:
     """Count a request for the agency that it proved to be."""
     limits = limits_of(mount)
-    g.notice_intake_limits = (limits, "agency", agency_id)
-    limits.spend("agency", agency_id, cost=cost)
+    request.environ[_KNOWN] = (limits, "agency", agency_id)
+    limits.spend("agency", agency_id)
 
 
 def spender(mount: Mount, agency_id: str) -> Callable[[], None]:
@@ -126,16 +131,14 @@ def spender(mount: Mount, agency_id: str) -> Callable[[], None]:
     return lambda: limits.spend("agency", agency_id)
 
 
-def tell(response: Response) -> None:
-    """Say in the answer what is allowed and what is left (draft-ietf-httpapi-ratelimit-headers)."""
-    known: tuple[Any, ...] | None = g.get("notice_intake_limits")
+def tell(headers: Headers) -> None:
+    """Say in an answer what is allowed and what is left (draft-ietf-httpapi-ratelimit-headers)."""
+    known: tuple[Limits, str, str] | None = this_request().environ.get(_KNOWN)
     if known is None:
         return
     limits, name, key = known
-    shown = [one for one in limits.policies.values() if one.name != "credentials"]
-    if shown:
-        policies = [f'"{one.name}";q={one.item.amount};w={_WINDOW}' for one in shown]
-        response.headers["RateLimit-Policy"] = ", ".join(policies)
+    if limits.shown:
+        headers.add("RateLimit-Policy", limits.shown)
     left = limits.left(name, key)
     if left is not None:
-        response.headers["RateLimit"] = f'"{name}";r={left[0]};t={left[1]}'
+        headers.add("RateLimit", f'"{name}";r={left[0]};t={left[1]}')

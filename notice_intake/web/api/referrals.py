@@ -18,9 +18,9 @@ from ...flows.bulk import receive_lines
 from ...flows.mount import Mount
 from ...flows.receive import Submission, receive
 from .. import bodies
-from ..problems import root
+from ..problems import root, this_request
 from .access import agency_of
-from .answers import json_response
+from .answers import Created, json_response
 from .conditions import idempotency_key
 from .limiting import spender
 
@@ -36,18 +36,16 @@ def post(mount_of: MountOf) -> View:
     """``POST /v1/referrals``: one referral; 201 with its receipt."""
 
     def view() -> Response:
-        mount = mount_of()
+        mount, sent = mount_of(), this_request()
         now = mount.clock()
-        agency = agency_of(mount, request, scope="referrals:write", now=now)
-        bodies.require(request, "application/json")
-        key = idempotency_key(request)
-        body = bodies.whole(request, limit=mount.settings.max_body_bytes)
+        agency = agency_of(mount, sent, scope="referrals:write", now=now)
+        bodies.require(sent, "application/json")
+        key = idempotency_key(sent)
+        body = bodies.whole(sent, limit=mount.settings.max_body_bytes)
         submission = Submission(read_json(body), body, mount.settings.channel, key)
         received = receive(mount, submission, agency=agency, now=now)
-        headers = {"Location": f"{root()}/v1/referrals/{received.referral_id}"}
-        if received.replayed:
-            headers["Idempotency-Replayed"] = "true"
-        return json_response(received.receipt, 201, headers=headers)
+        headers = {"Idempotency-Replayed": "true"} if received.replayed else {}
+        return Created(received.receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
 
     return view
 

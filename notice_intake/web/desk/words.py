@@ -85,9 +85,9 @@ IMPOSSIBILITIES = {
 FLAGS = {
     "threat_to_life": (N_("Threat to life"), N_("The agency says that life is in danger."), "alarm"),
     "graphic": (N_("Graphic"), N_("The agency describes this content as graphic."), "care"),
-    "unresolved": (N_("Unresolved"), N_("The platform does not know which content this names."), "care"),
+    "unknown": (N_("Unknown"), N_("The platform does not know which content this names."), "care"),
+    "unresolved": (N_("Unresolved"), N_("The platform could not be asked yet which content this names."), "care"),
     "gone": (N_("Gone"), N_("The platform says that the content is no longer there."), "plain"),
-    "late_order": (N_("Late order"), N_("An order arrived after this case had been decided."), "alarm"),
     "order_after_decision": (
         N_("Order after decision"),
         N_("An order arrived after this case had been decided; the decision answers it too."),
@@ -112,6 +112,8 @@ FLAGS = {
         N_("The authority asks that the uploader is not told for now."),
         "care",
     ),
+    "imported": (N_("Imported"), N_("An operator put this in; its format may not say everything."), "plain"),
+    "same_content_elsewhere": (N_("Same content"), N_("Another case holds the same content."), "care"),
 }
 
 #: why a moderator asks: (the reason, an example of what to write)

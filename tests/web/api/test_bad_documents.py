@@ -221,6 +221,12 @@ def test_the_future_begins_five_minutes_from_now(door, place):
 
 
 @only_refusals
+def test_an_order_cannot_have_been_signed_tomorrow(door):
+    place = ("removal_order", "signature", "signed_at")
+    late = put(full(ORDER), place, (door.clock() + timedelta(hours=1)).isoformat())
+    assert refused(door, late) == {specimens.pointer(place): "future_time"}
+
+
 def test_a_future_time_is_told_what_the_time_is_here(door):
     document = changed(IRU, "issued_at", to="2026-03-02T10:12:00Z")
     (fault,) = door.post(json.dumps(document).encode()).json["errors"]
@@ -333,7 +339,7 @@ def test_a_notice_states_good_faith_and_nothing_less(door):
 @only_refusals
 def test_a_notice_names_the_notifier(door):
     """Reg. (EU) 2022/2065 Art. 16(2)(c). A trusted flagger is always named."""
-    assert set(refused(door, without(full(NOTICE), ("contact",)))) == {"/contact/name", "/contact/email"}
+    assert set(refused(door, without(full(NOTICE), ("contact",)))) == {"/contact"}
     for name in ("name", "email"):
         assert set(refused(door, without(full(NOTICE), ("contact", name)))) == {f"/contact/{name}"}
         assert refused(door, without(full(FLAGGER), ("contact", name))) == {f"/contact/{name}": "required"}

@@ -69,6 +69,12 @@ def test_every_answer_carries_its_id_and_is_never_kept(door):
     assert len(ids) == 2 * (len(ALLOWED) + 1)
 
 
+def test_requests_within_one_context_of_the_host_have_their_own_ids(door):
+    with door.app.app_context():
+        ids = {door.client.get(f"{PREFIX}/healthz").headers["X-Request-Id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
 def test_every_problem_is_explained_where_its_type_points(door):
     for slug, told in explanations().items():
         answer = door.client.get(f"{PREFIX}/v1/problems/{slug}")
