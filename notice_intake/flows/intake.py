@@ -174,7 +174,6 @@ class Batch:
             values |= {**cases.UNCLAIMED, **self._set_aside(tx, found)}
             self._entries.append(self._case_entry("case.reopened", found.id))
         elif standing.case.due != found.due:
-            values["clock_left"] = None
             self._entries.append(self._case_entry("case.clock_tightened", found.id))
         elif found.state is CaseState.DECIDED and ordered and found.decision_id:
             outbox.hasten(tx, found.decision_id, now=self._now)

@@ -100,6 +100,7 @@ def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Map
         "flags": list(dict.fromkeys((*case.flags, *joined.flags))),
         "version": case.version + 1,
         "updated_at": now,
+        **({"clock_left": None} if joined.due != case.due else {}),
         **values,
     }
     statement = update(table).where(table.c.id == case.id, table.c.version == case.version).values(changed)
