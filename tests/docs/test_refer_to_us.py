@@ -17,7 +17,7 @@ from printed import ROOT, block, blocks, codes, rows, section, text
 
 from notice_intake.contract.problems import explanations
 from notice_intake.contract.referrals import HASHES, MAX_ITEMS
-from notice_intake.core.codes import ItemStatus, Outcome
+from notice_intake.core.codes import ItemStatus, Outcome, QuestionReason
 from notice_intake.core.referrals import CLOCK_SKEW
 from notice_intake.core.retries import DEFAULT, JITTER
 from notice_intake.delivery.guard import CallbackPolicy, Deadlines
@@ -28,7 +28,7 @@ __all__ = ["served"]  # a fixture
 
 PAGE = text("refer-to-us.md")
 #: What only the desk or the host can meet.
-NOT_AN_AGENCYS = {"not-permitted", "stale-version", "claim-held", "conflict", "bad_link", "bad-request"}
+NOT_AN_AGENCYS = {"not-permitted", "stale-version", "claim-held", "bad_link", "bad-request"}
 
 
 def printed_json(heading: str, holding: str = "") -> Any:
@@ -214,11 +214,7 @@ def test_the_words_for_status_and_outcome_are_all_there():
     table = rows(section(PAGE, "## What became of it"), "status")
     assert [codes(cells[0])[0] for cells in table] == [str(one) for one in ItemStatus]
     assert [codes(cells[0])[0] for cells in rows(PAGE, "outcome")] == [str(one) for one in Outcome]
-    unused = {codes(cells[0])[0] for cells in table if "Not sent in this version" in cells[1]}
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notice_intake" / "flows").glob("*.py"))
-    assert unused == {"needs_clarification", "withdrawn"}
-    assert "ItemStatus.NEEDS_CLARIFICATION" not in code
-    assert "status=ItemStatus.WITHDRAWN" not in code
+    assert [codes(cells[0])[0] for cells in rows(PAGE, "reason_code")] == [str(one) for one in QuestionReason]
 
 
 def listening(served: Served, process: subprocess.Popen[str]) -> str:
