@@ -217,6 +217,15 @@ def test_the_words_for_status_and_outcome_are_all_there():
     assert [codes(cells[0])[0] for cells in rows(PAGE, "reason_code")] == [str(one) for one in QuestionReason]
 
 
+def test_the_printed_supplement_is_taken(served):
+    receipt = served.refer(FIRST).json()
+    served.environment |= {"REFERRAL": receipt["id"], "ETAG": '"r1"'}
+    answer = json.loads(served.shell(block(PAGE, "sh", "/supplements")))
+    assert answer["kind"] == "supplement"
+    assert [one["reference"] for one in answer["items"]] == ["31-1"]
+    assert json.loads(served.shell(block(PAGE, "sh", "/supplements")))["status"] == 412
+
+
 def listening(served: Served, process: subprocess.Popen[str]) -> str:
     url = f"http://127.0.0.1:{served.environment['PORT']}/"
     for _ in range(100):
@@ -310,5 +319,5 @@ def test_the_printed_poller_reads_everything_once(served):
 
 def test_every_printed_program_is_tried_here():
     assert len(blocks(PAGE, "python")) == 2
-    assert len(blocks(PAGE, "sh")) == 2
+    assert len(blocks(PAGE, "sh")) == 3
     assert len(blocks(PAGE, "json")) == 6
