@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select, tuple_, update
+from sqlalchemy import Row, Select, String, Table, and_, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy.dialects import postgresql
 
 from .storage import Tx
 
@@ -16,14 +17,30 @@ def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.insert((tx.tables.referral, rows))
 
 
-def taken(tx: Tx, agency_id: str, *, references: Sequence[str], idempotency_key: str | None = None) -> Sequence[Row[Any]]:
+def taken(
+    tx: Tx, agency_id: str, *, references: Sequence[str], idempotency_key: str | None = None
+) -> Sequence[Row[Any]]:
     """Return the agency's referrals that hold one of ``references`` or the idempotency key."""
     table = tx.tables.referral
+    columns = [table.c[name] for name in _TAKEN]
+    if len(references) > 1 and idempotency_key is None and tx.dialect == "postgresql":
+        return tx.execute(_each(columns, table, agency_id, references)).all()
     same = and_(table.c.agency_reference.in_(references), table.c.agency_id == agency_id)
     if idempotency_key is not None:
         same = or_(same, and_(table.c.agency_id == agency_id, table.c.idempotency_key == idempotency_key))
-    columns = ("id", "agency_reference", "idempotency_key", "fingerprint", "receipt", "received_at")
-    return tx.execute(select(*[table.c[name] for name in columns]).where(same)).all()
+    return tx.execute(select(*columns).where(same)).all()
+
+
+_TAKEN = ("id", "agency_reference", "idempotency_key", "fingerprint", "receipt", "received_at")
+
+
+def _each(columns: Sequence[Any], table: Table, agency_id: str, references: Sequence[str]) -> Select[Any]:
+    """Look up one reference after the other: given all at once, PostgreSQL may read all that the agency ever sent."""
+    wanted = func.unnest(bindparam("wanted", list(references), postgresql.ARRAY(String))).table_valued("reference")
+    wanted = wanted.render_derived()
+    same = and_(table.c.agency_reference == wanted.c.reference, table.c.agency_id == agency_id)
+    found = select(*columns).where(same).limit(1).lateral()
+    return select(*found.c).select_from(wanted.join(found, true()))
 
 
 def find(tx: Tx, referral_id: str, *, agency_id: str) -> Row[Any] | None:

@@ -1,0 +1,141 @@
+"""Bulk intake over HTTP, over parsing and hand-checking the same lines in one process without storing anything."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from .apps import prepared
+from .documents import write_lines
+from .figures import Goal, Result, over, spread
+from .floors import parse_and_check
+from .servers import Database, Gunicorn, Postgres, gunicorn
+
+RATE = Goal(0.20, 0.30, 0.45)
+MEMORY = Goal(1.5, None, 1.1, most=True)
+
+
+def run(where: Path, server: Postgres, *, quick: bool) -> Result:
+    """Measure bulk intake on both databases, with one item and with two items a referral, in interleaved rounds."""
+    rounds, lines = (1, 5_000) if quick else (3, 20_000)
+    rates: dict[tuple[str, int], list[float]] = {}
+    cpu: dict[tuple[str, int], list[float]] = {}
+    with ExitStack() as stack:
+        engines = {
+            engine: stack.enter_context(_Intake(where / f"{engine}.db", server, engine, workers=2))
+            for engine in ("SQLite", "PostgreSQL")
+        }
+        for intake in engines.values():
+            _warm_up(intake, where)
+        for number in range(rounds):
+            for items in (1, 2):
+                file = where / "lines.ndjson"
+                write_lines(file, lines, series=10 * number + items, items=items)
+                rates.setdefault(("floor", items), []).append(lines / _seconds_of_floor(file))
+                for engine, intake in engines.items():
+                    # Each database gets lines of its own numbers: none has seen them before.
+                    before = intake.server.cpu()
+                    rates.setdefault((engine, items), []).append(lines / intake.send(file, lines))
+                    cpu.setdefault((engine, items), []).append((intake.server.cpu() - before) / lines * 1e6)
+        for intake in engines.values():
+            intake.check(rounds * 2 * lines)
+    return _result(rates, cpu, lines, rounds)
+
+
+def memory(where: Path, server: Postgres, *, quick: bool) -> Result:
+    """Compare the server's largest resident size after a large stream with that after a small one."""
+    small, large = (2_000, 20_000) if quick else (2_000, 100_000)
+    result = Result("Bulk, peak memory of the server's process")
+    result.table.append(("database", f"{small:,} lines", f"{large:,} lines"))
+    for engine in ("SQLite", "PostgreSQL"):
+        peaks = []
+        for series, count in ((1, small), (2, large)):
+            file = where / "lines.ndjson"
+            write_lines(file, count, series=series, items=2)
+            with _Intake(where / f"{engine}-{count}.db", server, engine, workers=1) as intake:
+                intake.send(file, count)
+                intake.check(count)
+                peaks.append(intake.server.peak_memory())
+        name = f"bulk, peak memory, {large:,} lines over {small:,}, {engine}"
+        result.ratios.append(over(name, peaks[1:], peaks[:1], MEMORY))
+        result.table.append((engine, *[f"{peak / 2**20:.0f} MiB" for peak in peaks]))
+    result.notes.append("A fresh gunicorn with one worker for each figure; lines of 2 items; the largest VmHWM.")
+    return result
+
+
+class _Intake:
+    """A served notice_intake with a database of its own."""
+
+    def __init__(self, file: Path, server: Postgres, engine: str, *, workers: int) -> None:
+        database = Database(engine, f"sqlite:///{file}") if engine == "SQLite" else server.database()
+        self._mount, _, self._token = prepared(database.url, database.schema)
+        self._running = gunicorn("apps:intake_app()", database, workers=workers)
+        self.server: Gunicorn
+
+    def __enter__(self) -> _Intake:
+        self.server = self._running.__enter__()
+        return self
+
+    def __exit__(self, *fault: Any) -> None:
+        self._running.__exit__(*fault)
+        self._mount.storage.dispose()
+
+    def send(self, file: Path, lines: int) -> float:
+        """Send a file of lines and read all answers; return the seconds that took."""
+        started = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=600)
+        headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {self._token}"}
+        headers["Content-Length"] = str(file.stat().st_size)
+        with file.open("rb") as body:
+            connection.request("POST", "/v1/referrals/bulk", body, headers)
+            answer = connection.getresponse()
+            good = sum(line.count(b'"status":201,') for line in answer)
+        connection.close()
+        if answer.status != 200 or good != lines:
+            raise RuntimeError(f"{good} of {lines} lines were accepted (HTTP {answer.status})")
+        return time.perf_counter() - started
+
+    def check(self, least: int) -> None:
+        """Raise where the table does not hold what was answered."""
+        with self._mount.storage.read() as tx:
+            stored = tx.execute(select(func.count()).select_from(tx.tables.referral)).scalar_one()
+        if stored < least:
+            raise RuntimeError(f"{least} referrals were accepted, {stored} are stored")
+
+
+def _warm_up(intake: _Intake, where: Path) -> None:
+    file = where / "warm.ndjson"
+    write_lines(file, 500, series=900, items=2)
+    intake.send(file, 500)
+
+
+def _seconds_of_floor(file: Path) -> float:
+    started = time.perf_counter()
+    with file.open("rb") as lines:
+        parse_and_check(lines)
+    return time.perf_counter() - started
+
+
+def _result(
+    rates: dict[tuple[str, int], list[float]], cpu: dict[tuple[str, int], list[float]], lines: int, rounds: int
+) -> Result:
+    result = Result("Bulk intake")
+    result.table.append(("subject", "items a referral", "referrals/s", "CPU us per referral"))
+    words = {1: "1 item", 2: "2 items"}
+    for (engine, items), found in rates.items():
+        used = cpu.get((engine, items))
+        result.table.append((engine, str(items), spread(found), spread(used) if used else "-"))
+        if engine != "floor":
+            name = f"bulk of {lines:,}, {words[items]} each, {engine}"
+            result.ratios.append(over(name, found, rates["floor", items], RATE))
+    result.notes.append(
+        f"{lines:,} lines in one HTTP request, {rounds} interleaved rounds; answers are read to the last line. The "
+        "floor parses and hand-checks the same lines in one process and stores nothing; it uses one core, while the "
+        "server and PostgreSQL may use both."
+    )
+    return result
