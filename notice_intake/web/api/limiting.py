@@ -108,9 +108,13 @@ def limits_of(mount: Mount) -> Limits:
 def admit(mount: Mount, request: Request) -> None:
     """Count a request for its address, before anybody asks who it is."""
     limits, address = limits_of(mount), request.remote_addr or ""
-    request.environ[_KNOWN] = (limits, "address", address)
-    limits.check("credentials", address)
-    limits.spend("address", address)
+    try:
+        limits.check("credentials", address)
+        limits.spend("address", address)
+    except TooManyRequests:
+        # Only who is refused, or has proved who it is, hears of limits: each 401 is like every other.
+        request.environ[_KNOWN] = (limits, "address", address)
+        raise
 
 
 def failed(mount: Mount, request: Request) -> None:
