@@ -93,8 +93,8 @@ def delivered(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime, status: int | 
     by_token: dict[str, list[str]] = {}
     for one in rows:
         by_token.setdefault(one.lease_token, []).append(one.id)
-    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": now, "lease_until": None, "lease_token": None, "last_error": ""}
-    done["last_status"] = status
+    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": now, "last_error": "", "last_status": status}
+    done |= {"lease_until": None, "lease_token": None}
     for token, ids in by_token.items():
         mine = and_(table.c.id.in_(ids), table.c.lease_token == token, table.c.state == "due")
         tx.execute(update(table).where(mine).values(attempts=table.c.attempts + 1, **done))

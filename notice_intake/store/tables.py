@@ -197,7 +197,7 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("withheld", Boolean, nullable=False),
         Column("received_at", UtcDateTime, nullable=False),
         Column("updated_at", UtcDateTime, nullable=False),
-        # Where the clock stopped for a question, what was left; where it runs again, until when instead of the referral's.
+        # What was left where the clock stopped; where it runs again, until when instead of the referral's own time.
         Column("clock_left", Integer),
         Column("due_at", UtcDateTime),
         UniqueConstraint("referral_id", "position"),

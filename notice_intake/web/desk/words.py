@@ -96,7 +96,11 @@ FLAGS = {
     "clock_tightened": (N_("Clock tightened"), N_("A later referral set an earlier deadline."), "care"),
     "reopened": (N_("Reopened"), N_("This case was decided before and is open again."), "care"),
     "needs_clarification": (N_("Waiting for the agency"), N_("A question to the agency is open."), "plain"),
-    "supplemented": (N_("New from the agency"), N_("The agency has added something: read it before you decide."), "care"),
+    "supplemented": (
+        N_("New from the agency"),
+        N_("The agency has added something: read it before you decide."),
+        "care",
+    ),
     "complaint": (
         N_("Complaint"),
         N_("The agency asks to look at the decision again. Somebody else than who took it decides."),
@@ -284,7 +288,12 @@ FIELD_ERRORS = {
 #: the heading of keywords that belong to no category
 UNGROUPED = N_("Other keywords")
 
-LIMITS = {"facts": FACTS_LIMIT, "explanation": EXPLANATION_LIMIT, "ground_reference": REFERENCE_LIMIT, "question": QUESTION_LIMIT}
+LIMITS = {
+    "facts": FACTS_LIMIT,
+    "explanation": EXPLANATION_LIMIT,
+    "ground_reference": REFERENCE_LIMIT,
+    "question": QUESTION_LIMIT,
+}
 
 
 #: what a flow says when a thing can no longer be done

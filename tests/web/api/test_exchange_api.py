@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from door import PREFIX, check_problem
@@ -162,3 +163,39 @@ def test_callbacks_name_ids_and_codes_only(door, referral):
     told = json.dumps(door.one.get("/v1/events?limit=200").json)
     assert referral["id"] in told
     assert text not in told
+
+
+def test_of_many_at_once_on_the_same_state_one_counts(door, referral):
+    answers = []
+    barrier = threading.Barrier(8)
+
+    def post() -> None:
+        barrier.wait()
+        answers.append(send(door, referral, "supplements", CALLS["supplements"], If_Match='"r1"'))
+
+    threads = [threading.Thread(target=post) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.status_code for one in answers) == [201] + [412] * 7
+    assert len(door.one.get(referral["status_path"]).json["supplements"]) == 1
+
+
+def test_of_many_at_once_under_one_key_all_get_the_one_answer(door, referral):
+    answers = []
+    barrier = threading.Barrier(8)
+    key = {"Idempotency_Key": "parallel-" + referral["id"], "If_Match": '"r1"'}
+
+    def post() -> None:
+        barrier.wait()
+        answers.append(send(door, referral, "withdrawal", CALLS["withdrawal"], **key))
+
+    threads = [threading.Thread(target=post) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.status_code for one in answers] == [201] * 8
+    assert len({one.data for one in answers}) == 1
+    assert sum("Idempotency-Replayed" in one.headers for one in answers) == 7
