@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -107,7 +108,7 @@ def limits_of(mount: Mount) -> Limits:
 
 def admit(mount: Mount, request: Request) -> None:
     """Count a request for its address, before anybody asks who it is."""
-    limits, address = limits_of(mount), request.remote_addr or ""
+    limits, address = limits_of(mount), _caller(request)
     try:
         limits.check("credentials", address)
         limits.spend("address", address)
@@ -119,7 +120,19 @@ def admit(mount: Mount, request: Request) -> None:
 
 def failed(mount: Mount, request: Request) -> None:
     """Count credentials that were refused."""
-    limits_of(mount).note("credentials", request.remote_addr or "")
+    limits_of(mount).note("credentials", _caller(request))
+
+
+def _caller(request: Request) -> str:
+    """Return the address that is counted: of IPv6 the network, since whoever has one address there has its whole /64."""
+    address = request.remote_addr or ""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
 
 
 def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:

@@ -81,3 +81,17 @@ def test_no_limit_tells_nothing(limited):
     assert "RateLimit" not in answer.headers
     assert "RateLimit-Policy" not in answer.headers
     assert [door.client.get(f"{PREFIX}/v1/referrals").status_code for _ in range(30)] == [401] * 30
+
+
+def test_a_whole_network_of_ipv6_counts_as_one_address(limited):
+    door = limited(rate_address=2)
+
+    def status(address):
+        return door.client.get(
+            f"{PREFIX}/v1/referrals", headers=door.one.headers, environ_overrides={"REMOTE_ADDR": address}
+        ).status_code
+
+    assert [status(f"2001:db8:1:2::{number}") for number in (1, 2, 3)] == [200, 200, 429]
+    assert status("2001:db8:1:3::1") == 200
+    # What only looks like one network are many addresses.
+    assert [status(f"::ffff:192.0.2.{number}") for number in (1, 2, 3)] == [200] * 3
