@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ class Entry:
 LEAF_PREFIX = b"notice-intake:journal:leaf:1\n"
 
 
+# All entries of a batch are of one moment.
+@lru_cache(maxsize=64)
+def _microseconds(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -51,7 +58,7 @@ def canonical_bytes(entry: Entry) -> bytes:
     document = {
         "action": entry.action,
         "actor": {"id": entry.actor.id, "kind": entry.actor.kind},
-        "at": entry.at.isoformat(timespec="microseconds"),
+        "at": _microseconds(entry.at),
         "facts": dict(entry.facts),
         "object": entry.object,
     }

@@ -114,6 +114,8 @@ def storable(content: object) -> Content:
         raise TypeError(f"resolve() answers with Content or None, not with {type(content).__name__}")
     if not isinstance(content.key, str) or not content.key or _UNSTORABLE.search(content.key):
         raise ValueError("a Content needs a key: a text that is not empty, without NUL and lone surrogates")
+    if _is_clean(content):
+        return content
     return replace(
         content,
         kind=_clean(content.kind)[:KIND_LENGTH] or "other",
@@ -124,6 +126,18 @@ def storable(content: object) -> Content:
         parts=tuple([replace(one, text=_clean(one.text), url=_clean(one.url) or None) for one in content.parts]),
         facts={_clean(name): _clean(value) for name, value in content.facts.items()},
     )
+
+
+def _is_clean(content: Content) -> bool:
+    """Say whether all texts are fit as they are, as nearly all are: one search instead of many."""
+    optional = (content.uploader, content.uploader_name, content.language, *[one.url for one in content.parts])
+    try:
+        texts = (content.kind, content.title, *[one.text for one in content.parts], *[one for one in optional if one])
+        together = "".join(texts + (*content.facts.keys(), *content.facts.values()))
+    except TypeError:
+        return False
+    fits = 0 < len(content.kind) <= KIND_LENGTH and len(content.language or "") <= LANGUAGE_LENGTH
+    return fits and "" not in optional and not _UNSTORABLE.search(together)
 
 
 def _clean(text: object) -> str:

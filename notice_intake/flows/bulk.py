@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +13,16 @@ from ..contract.problems import problem_of
 from ..contract.strict_json import read_json
 from ..errors import BodyTooLarge, NoticeIntakeError
 from ..store.agencies import Agency
-from .intake import Prepared
+from ..store.together import together
 from .mount import Mount
-from .receive import BULK, Received, Submission, prepare, resolve, store_batch
+from .prepared import Prepared
+from .receive import BULK, Attempt, Received, Submission, attempt_of, prepare, resolve, store_carefully
 
 #: A batch ends early at so many items or bytes: SQLite takes 32,766 variables in one statement, and memory has an end.
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
+
+_Line = tuple[int, Prepared | NoticeIntakeError]
 
 
 def receive_lines(
@@ -35,7 +40,23 @@ def receive_lines(
     stream is answered with its old receipt. ``root`` stands before the ``type`` of each problem.
     ``count`` counts a line, and raises what it is answered with where it is one too many.
     """
-    batch: list[tuple[int, Prepared | NoticeIntakeError]] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
+        before: _Batch | None = None
+        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock):
+            # While the database takes one batch, the next is read.
+            batch = _Batch.begin(mount, lines_of_batch, agency=agency, now=clock())
+            if before is not None:
+                yield before.finish(mount, root=root)
+            batch.store(mount, storing)
+            before = batch
+        if before is not None:
+            yield before.finish(mount, root=root)
+
+
+def _batches(
+    mount: Mount, lines: Iterable[bytes | BodyTooLarge], *, agency: Agency, clock: Callable[[], datetime]
+) -> Iterator[list[_Line]]:
+    batch: list[_Line] = []
     items = size = 0
     for number, line in enumerate(lines, 1):
         if line == b"":
@@ -45,10 +66,10 @@ def receive_lines(
         items += len(one.referral.items) if isinstance(one, Prepared) else 0
         size += len(line) if isinstance(line, bytes) else 0
         if len(batch) >= mount.settings.bulk_batch or items >= _MOST_ITEMS or size >= _MOST_BYTES:
-            yield _store(mount, batch, agency=agency, now=clock(), root=root)
+            yield batch
             batch, items, size = [], 0, 0
     if batch:
-        yield _store(mount, batch, agency=agency, now=clock(), root=root)
+        yield batch
 
 
 def _prepare(
@@ -64,22 +85,46 @@ def _prepare(
         return refused
 
 
-def _store(
-    mount: Mount, batch: list[tuple[int, Prepared | NoticeIntakeError]], *, agency: Agency, now: datetime, root: str
-) -> bytes:
-    good = [(number, one) for number, one in batch if isinstance(one, Prepared)]
-    results: dict[int, Received | NoticeIntakeError] = {
-        number: one for number, one in batch if isinstance(one, NoticeIntakeError)
-    }
-    if good:
-        prepared = [one for _, one in good]
-        resolve(mount, prepared)
+@dataclass(slots=True)
+class _Batch:
+    """Lines on their way: checked, their rows made, then stored by another thread, then answered."""
+
+    lines: list[_Line]
+    good: list[Prepared]
+    agency: Agency
+    now: datetime
+    attempt: Attempt | None
+    stored: Future[bool] | None = None
+
+    @classmethod
+    def begin(cls, mount: Mount, lines: list[_Line], *, agency: Agency, now: datetime) -> _Batch:
+        """Ask the platform about the good lines, and make their rows."""
+        good = [one for _, one in lines if isinstance(one, Prepared)]
+        resolve(mount, good)
         try:
-            stored = store_batch(mount, prepared, agency=agency, now=now)
+            attempt = attempt_of(mount, good, agency=agency, now=now) if good else None
+        except NoticeIntakeError:
+            attempt = None
+        return cls(lines, good, agency, now, attempt)
+
+    def store(self, mount: Mount, storing: ThreadPoolExecutor) -> None:
+        """Have the rows stored."""
+        if self.attempt is not None:
+            self.stored = storing.submit(together(mount.storage).store, self.attempt.fresh)
+
+    def finish(self, mount: Mount, *, root: str) -> bytes:
+        """Wait until it is stored, the slow way where something of it was there already; return the answers."""
+        answers = iter(self._answers(mount) if self.good else [])
+        results = [(number, next(answers) if isinstance(one, Prepared) else one) for number, one in self.lines]
+        return b"".join([_answer(number, result, root=root) for number, result in results])
+
+    def _answers(self, mount: Mount) -> list[Received | NoticeIntakeError]:
+        if self.attempt is not None and self.stored is not None and self.stored.result():
+            return self.attempt.received(mount)
+        try:
+            return store_carefully(mount, self.good, agency=self.agency, now=self.now)
         except NoticeIntakeError as failed:
-            stored = [failed] * len(good)
-        results |= {number: result for (number, _), result in zip(good, stored, strict=True)}
-    return b"".join([_answer(number, results[number], root=root) for number, _ in batch])
+            return [failed] * len(self.good)
 
 
 def _answer(number: int, result: Received | NoticeIntakeError, *, root: str) -> bytes:

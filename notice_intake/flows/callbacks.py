@@ -57,19 +57,17 @@ def body(kind: str, *, at: datetime, data: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def received_body(referral: Any, referral_id: str, *, now: datetime, due_at: datetime) -> bytes:
-    """The body of ``referral.received``: sequence 1 of every referral."""
-    data = {
-        "referral": referral_id,
-        "agency_reference": referral.agency_reference,
-        "instrument": referral.instrument,
-        "items": len(referral.items),
-        "status": ItemStatus.RECEIVED,
-        "due_at": due_at.isoformat(timespec="seconds"),
-        "sequence": 1,
-        "path": path_of(referral_id),
-    }
-    return body("referral.received", at=now, data=data)
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def received_body(referral: Any, referral_id: str, *, at: str, due: str) -> bytes:
+    """The body of ``referral.received``: sequence 1 of every referral. ``at`` and ``due`` are times as text."""
+    return (
+        f'{{"type":"referral.received","timestamp":"{at}","data":{{"referral":"{referral_id}",'
+        f'"agency_reference":{_quoted(referral.agency_reference)},"instrument":{_quoted(referral.instrument)},'
+        f'"items":{len(referral.items)},"status":"received","due_at":"{due}","sequence":1,'
+        f'"path":"{path_of(referral_id)}"}}}}'
+    ).encode()
 
 
 def tell(tx: Tx, changes: Sequence[Change | Event], *, now: datetime) -> int:

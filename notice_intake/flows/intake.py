@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..core.cases import Case, Joined, join
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
-from ..core.instruments import Instrument
 from ..core.journal import Actor, Entry
-from ..core.referrals import Item, Referral
-from ..core.targets import Content
 from ..ids import new_id
 from ..store import cases, decisions, journal, outbox, referrals
 from ..store.agencies import Agency
 from ..store.storage import Tx
 from ..store.together import Fresh
-from .callbacks import Change, path_of, received_body, tell
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A referral that was checked, not stored."""
-
-    referral: Referral
-    instrument: Instrument
-    body: bytes
-    fingerprint: bytes
-    channel: str
-    idempotency_key: str | None
-    original: bytes | None = None
-    #: What the platform said about each item; None for what it does not know.
-    contents: Sequence[Content | None] = ()
-    #: False where the platform could not be asked.
-    resolved: bool = True
-    referral_id: str = field(default_factory=lambda: new_id("ref"))
-
-    def key_of(self, index: int) -> str:
-        """The key of the case that an item belongs to."""
-        content = self.contents[index]
-        return content.case_key if content is not None else self.referral.items[index].target.key
+from .callbacks import Change, received_body, tell
+from .prepared import Clock, Prepared, case_row, clock_columns, flags_of, opened, receipt_of
 
 
 @dataclass(slots=True)
 class _Standing:
     """A case as it stands while the batch is read: there before, or opened by it."""
 
-    case: Case
+    id: str
     row: dict[str, Any] | None
     #: The case as it was found, for the check that nobody else changed it.
     found: Case | None
+    #: The case now; of one that the batch opens None, until a second item names it.
+    case: Case | None
     joined: Joined | None = None
     referrals: int = 0
 
@@ -72,7 +48,10 @@ class Batch:
 
     def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime) -> None:
         self._agency, self._now = agency, now
-        self._standing = {key: _Standing(case, None, case) for key, case in found.items()}
+        self._actor = Actor("agency", agency.id, agency.name)
+        self._at = now.isoformat(timespec="milliseconds")
+        self._clocks: dict[str, Clock] = {}
+        self._standing = {key: _Standing(case.id, None, case, case) for key, case in found.items()}
         self._referrals: list[dict[str, Any]] = []
         self._items: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
@@ -81,22 +60,24 @@ class Batch:
 
     def add(self, prepared: Prepared) -> tuple[str, str]:
         """Take a referral in; return its id and receipt."""
-        referral, instrument, now = prepared.referral, prepared.instrument, self._now
-        due = instrument.clock.due(now)
+        referral, instrument = prepared.referral, prepared.instrument
+        clock = self._clocks.get(instrument.code)
+        if clock is None:
+            clock = self._clocks[instrument.code] = Clock.of(instrument, now=self._now)
         priority = 0 if referral.threat_to_life else instrument.priority
         lines = []
         touched: dict[str, None] = {}
         for index in range(len(referral.items)):
-            standing, status = self._place(prepared, index, due=due, priority=priority)
-            if standing.case.id not in touched:
+            standing, status = self._place(prepared, index, due=clock.due, priority=priority)
+            if standing.id not in touched:
                 standing.referrals += 1
-                touched[standing.case.id] = None
+                touched[standing.id] = None
             lines.append(self._item(prepared, index, standing=standing, status=status))
-        entry = journal.row(self._entry(prepared, list(touched)))
-        receipt = self._receipt(prepared, due=due, lines=lines, leaf=entry["leaf"])
+        entry = journal.row(self._entry(prepared, touched))
+        receipt = receipt_of(prepared, clock=clock, lines=lines, leaf=entry["leaf"])
         self._entries.append(entry)
-        self._referrals.append(self._referral(prepared, due=due, receipt=receipt))
-        self._outbox.append(self._received(prepared, due=due))
+        self._referrals.append(self._referral(prepared, due=clock.due, receipt=receipt))
+        self._outbox.append(self._received(prepared, clock))
         return prepared.referral_id, receipt
 
     def fresh(self) -> Fresh:
@@ -125,59 +106,45 @@ class Batch:
         key = prepared.key_of(index)
         standing = self._standing.get(key)
         if standing is None:
-            self._standing[key] = standing = self._open(prepared, index, due=due, priority=priority)
+            row = case_row(prepared, index, key=key, now=self._now)
+            row |= clock_columns(due, priority, prepared.instrument.code, flags_of(prepared, index))
+            if not prepared.resolved:
+                self._outbox.append(self._resolve_later(row))
+            self._standing[key] = standing = _Standing(row["id"], row, None, None)
             return standing, ItemStatus.RECEIVED
-        category = prepared.referral.category
-        joined = join(standing.case, instrument=prepared.instrument, due=due, priority=priority, category=category)
-        flags = (*standing.case.flags, *joined.flags, *_flags(prepared, index))
-        standing.case = replace(
-            standing.case,
+        category, case = prepared.referral.category, standing.case or opened(standing.row or {})
+        joined = join(case, instrument=prepared.instrument, due=due, priority=priority, category=category)
+        flags = (*case.flags, *joined.flags, *flags_of(prepared, index))
+        standing.case = case = replace(
+            case,
             state=joined.state,
             due=joined.due,
             priority=joined.priority,
             instrument=joined.instrument,
-            category=category if "reopened" in joined.flags else standing.case.category,
+            category=category if "reopened" in joined.flags else case.category,
             flags=tuple(dict.fromkeys(flags)),
         )
         standing.joined = joined
         if standing.row is not None:
-            standing.row.update(_clock_columns(standing.case))
+            standing.row |= clock_columns(case.due, case.priority, case.instrument, case.flags)
         return standing, joined.status
 
-    def _open(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> _Standing:
-        item, content = prepared.referral.items[index], prepared.contents[index]
-        row = _case_row(prepared, item, content, now=self._now)
-        case = Case(
-            id=row["id"],
-            key=row["key"],
-            version=1,
-            state=CaseState.OPEN,
-            due=due,
-            priority=priority,
-            instrument=prepared.instrument.code,
-            category=prepared.referral.category,
-            flags=_flags(prepared, index),
-        )
-        row.update(_clock_columns(case))
-        if not prepared.resolved:
-            self._outbox.append(self._resolve_later(row))
-        return _Standing(case, row, None)
-
     def _save(self, tx: Tx, standing: _Standing) -> bool:
-        found, joined = standing.found, standing.joined
+        found, joined, case = standing.found, standing.joined, standing.case
         assert found is not None
         assert joined is not None
-        values: dict[str, Any] = {"flags": list(standing.case.flags)}
-        ordered = "order_after_decision" in set(standing.case.flags) - set(found.flags)
-        if standing.case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
-            values |= {"clock_left": None, "category": standing.case.category}
+        assert case is not None
+        values: dict[str, Any] = {"flags": list(case.flags)}
+        ordered = "order_after_decision" in set(case.flags) - set(found.flags)
+        if case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
+            values |= {"clock_left": None, "category": case.category}
             values |= {**cases.UNCLAIMED, **self._set_aside(tx, found)}
             self._entries.append(self._case_entry("case.reopened", found.id))
-        elif standing.case.due != found.due:
+        elif case.due != found.due:
             self._entries.append(self._case_entry("case.clock_tightened", found.id))
         elif found.state is CaseState.DECIDED and ordered and found.decision_id:
             outbox.hasten(tx, found.decision_id, now=self._now)
-        settled = replace(joined, state=standing.case.state, due=standing.case.due, priority=standing.case.priority)
+        settled = replace(joined, state=case.state, due=case.due, priority=case.priority)
         return cases.save_join(tx, found, settled, referrals=standing.referrals, values=values, now=self._now)
 
     def _set_aside(self, tx: Tx, found: Case) -> dict[str, Any]:
@@ -198,7 +165,7 @@ class Batch:
         row: dict[str, Any] = {
             "id": item_id,
             "referral_id": prepared.referral_id,
-            "case_id": standing.case.id,
+            "case_id": standing.id,
             "agency_id": self._agency.id,
             "position": index,
             "reference": item.reference,
@@ -215,7 +182,7 @@ class Batch:
         if status is not ItemStatus.RECEIVED:
             statuses = dict.fromkeys((ItemStatus.DECIDED, status))
             self._answered += [
-                Change(item_id, prepared.referral_id, item.reference, standing.case.id, one, outcome)
+                Change(item_id, prepared.referral_id, item.reference, standing.id, one, outcome)
                 for one in statuses
             ]
         return row
@@ -247,26 +214,7 @@ class Batch:
             "receipt": receipt,
         }
 
-    def _receipt(self, prepared: Prepared, *, due: Due, lines: Sequence[dict[str, Any]], leaf: str) -> str:
-        document = {
-            "id": prepared.referral_id,
-            "agency_reference": prepared.referral.agency_reference,
-            "instrument": prepared.instrument.code,
-            "received_at": self._now.isoformat(timespec="milliseconds"),
-            "due_at": due.at.isoformat(timespec="milliseconds"),
-            "due_kind": due.kind,
-            "due_rule": due.rule,
-            "binding": prepared.instrument.binding,
-            "status_path": path_of(prepared.referral_id),
-            "items": [
-                {"id": row["id"], "reference": row["reference"], "status": row["status"], "outcome": row["outcome"]}
-                for row in lines
-            ],
-            "journal": {"leaf": leaf},
-        }
-        return _compact(document)
-
-    def _received(self, prepared: Prepared, *, due: Due) -> dict[str, Any]:
+    def _received(self, prepared: Prepared, clock: Clock) -> dict[str, Any]:
         return outbox.row(
             EffectKind.CALLBACK,
             id=new_id("msg"),
@@ -277,7 +225,7 @@ class Batch:
             agency_id=self._agency.id,
             referral_id=prepared.referral_id,
             type="referral.received",
-            body=received_body(prepared.referral, prepared.referral_id, now=self._now, due_at=due.at),
+            body=received_body(prepared.referral, prepared.referral_id, at=self._at, due=clock.seconds),
         )
 
     def _resolve_later(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +234,7 @@ class Batch:
             EffectKind.RESOLVE, id=new_id("eff"), lane=row["id"], position=1, due_at=self._now, case_id=row["id"]
         )
 
-    def _entry(self, prepared: Prepared, case_ids: list[str]) -> Entry:
+    def _entry(self, prepared: Prepared, case_ids: Iterable[str]) -> Entry:
         facts = {
             "instrument": prepared.instrument.code,
             "channel": prepared.channel,
@@ -294,57 +242,7 @@ class Batch:
             "items": str(len(prepared.referral.items)),
             "cases": ",".join(case_ids),
         }
-        actor = Actor("agency", self._agency.id, self._agency.name)
-        return Entry(actor, "referral.received", prepared.referral_id, self._now, facts)
+        return Entry(self._actor, "referral.received", prepared.referral_id, self._now, facts)
 
     def _case_entry(self, action: str, case_id: str) -> dict[str, Any]:
-        return journal.row(Entry(Actor("agency", self._agency.id, self._agency.name), action, case_id, self._now))
-
-
-_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-
-
-def _clock_columns(case: Case) -> dict[str, Any]:
-    return {
-        "priority": case.priority,
-        "due_at": case.due.at,
-        "due_kind": case.due.kind,
-        "due_rule": case.due.rule,
-        "instrument": case.instrument,
-        "flags": list(case.flags),
-    }
-
-
-def _case_row(prepared: Prepared, item: Item, content: Content | None, *, now: datetime) -> dict[str, Any]:
-    target = item.target
-    return {
-        "id": new_id("cas"),
-        "key": content.case_key if content is not None else target.key,
-        "state": CaseState.OPEN,
-        "version": 1,
-        "sequence": 0,
-        "category": prepared.referral.category,
-        "kind": content.kind if content is not None else item.content.get("kind") or target.kind,
-        "language": (content.language if content is not None else None) or item.language,
-        "locator": target.url or target.handle or target.id or f"{target.hashes[0].algorithm}:{target.hashes[0].value}",
-        "target": cases.target_to_json(target),
-        "content": cases.content_to_json(content) if content is not None else None,
-        "referrals": 0,
-        "opened_at": now,
-        "updated_at": now,
-        "announced": False,
-    }
-
-
-def _flags(prepared: Prepared, index: int) -> tuple[str, ...]:
-    item, referral, known = prepared.referral.items[index], prepared.referral, prepared.contents[index]
-    marks = (
-        ("threat_to_life", referral.threat_to_life),
-        ("withheld", referral.withheld),
-        ("graphic", bool(item.content.get("graphic"))),
-        ("unresolved", not prepared.resolved),
-        ("unknown", prepared.resolved and known is None),
-        ("gone", known is not None and not known.live),
-        ("imported", prepared.channel == "import"),
-    )
-    return tuple(name for name, holds in marks if holds)
+        return journal.row(Entry(self._actor, action, case_id, self._now))

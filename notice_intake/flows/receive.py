@@ -30,9 +30,10 @@ from ..errors import (
 from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
-from ..store.together import together
-from .intake import Batch, Prepared, standing_cases
+from ..store.together import Fresh, together
+from .intake import Batch, standing_cases
 from .mount import Mount
+from .prepared import Prepared
 
 log = logging.getLogger("notice_intake.flows")
 #: The channel of streams. One that broke off is sent again as a whole: what was stored gets its old receipt.
@@ -112,8 +113,17 @@ def store_batch(
     mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
 ) -> list[Received | NoticeIntakeError]:
     """Store a batch in one transaction; for each referral its receipt, or why it was not stored."""
-    if session is None and (stored := _store_fresh(mount, batch, agency=agency, now=now)) is not None:
-        return stored
+    if session is None:
+        attempt = attempt_of(mount, batch, agency=agency, now=now)
+        if attempt is not None and together(mount.storage).store(attempt.fresh):
+            return attempt.received(mount)
+    return store_carefully(mount, batch, agency=agency, now=now, session=session)
+
+
+def store_carefully(
+    mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
+) -> list[Received | NoticeIntakeError]:
+    """Do what ``store_batch`` promises, for a batch of which something may be there already."""
     for attempt in range(_TRIES):
         try:
             with mount.storage.begin(session) as tx:
@@ -129,13 +139,27 @@ def store_batch(
     raise AssertionError("unreachable")
 
 
-def _store_fresh(
-    mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime
-) -> list[Received | NoticeIntakeError] | None:
-    """Store a batch of which nothing is there yet, as nearly all are; None, and nothing stored, where something is.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A batch of which nothing seems to be there yet, as of nearly all: rows to be stored, answers to be given then.
 
     All rows are ready before the transaction begins, so that it can be shared, and is short.
     """
+
+    batch: Sequence[Prepared]
+    agency: Agency
+    fresh: Fresh
+    answers: list[Received | NoticeIntakeError]
+
+    def received(self, mount: Mount) -> list[Received | NoticeIntakeError]:
+        """Tell the host's listeners that the rows are stored; return the answers."""
+        for send in _to_be_told(mount, self.batch, self.agency):
+            send()
+        return self.answers
+
+
+def attempt_of(mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime) -> Attempt | None:
+    """Make the rows of a batch, as if nothing of it were there; None where something is."""
     if len(batch) > 1:
         if len({one.referral.agency_reference for one in batch}) < len(batch):
             return None
@@ -143,12 +167,8 @@ def _store_fresh(
             if _taken(tx, batch, agency):
                 return None
     writing = Batch({}, agency=agency, now=now)
-    results: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
-    if not together(mount.storage).store(writing.fresh()):
-        return None
-    for send in _to_be_told(mount, batch, agency):
-        send()
-    return results
+    answers: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
+    return Attempt(batch, agency, writing.fresh(), answers)
 
 
 def _store(

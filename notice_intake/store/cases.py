@@ -258,11 +258,21 @@ def to_member(row: Row[Any]) -> Member:
     return Member(row.id, row.referral_id, row.agency_id, row.instrument, ItemStatus(row.status), row.withheld)
 
 
-def target_to_json(target: Target) -> dict[str, Any]:
-    """Return a target as stored."""
-    hashes = [{"algorithm": one.algorithm, "value": one.value} for one in target.hashes]
-    stored = {"url": target.url, "link": target.link, "id": target.id, "handle": target.handle, "hashes": hashes}
-    return {"kind": str(target.kind)} | {name: value for name, value in stored.items() if value}
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _optional(text: str | None) -> str:
+    return _quoted(text) if text is not None else "null"
+
+
+def target_text(target: Target) -> str:
+    """Return a target as stored: JSON text, put together by hand since every item needs it."""
+    named = (("url", target.url), ("link", target.link), ("id", target.id), ("handle", target.handle))
+    parts = [f'"{name}":{_quoted(value)}' for name, value in named if value]
+    if target.hashes:
+        hashes = [f'{{"algorithm":{_quoted(one.algorithm)},"value":{_quoted(one.value)}}}' for one in target.hashes]
+        parts.append(f'"hashes":[{",".join(hashes)}]')
+    return f'{{"kind":"{target.kind}",{",".join(parts)}}}'
 
 
 def target_from_json(stored: Mapping[str, Any]) -> Target:
@@ -271,20 +281,25 @@ def target_from_json(stored: Mapping[str, Any]) -> Target:
     return Target(**{**stored, "kind": TargetKind(stored["kind"]), "hashes": hashes})
 
 
+def content_text(content: Content) -> str:
+    """Return what the platform said about content, as stored: JSON text."""
+    published = f'"{content.published_at.isoformat()}"' if content.published_at else "null"
+    parts = [
+        f'{{"kind":{_quoted(one.kind)},"text":{_quoted(one.text)},"url":{_optional(one.url)}}}' for one in content.parts
+    ]
+    return (
+        f'{{"key":{_quoted(content.key)},"kind":{_quoted(content.kind)},"title":{_quoted(content.title)},'
+        f'"live":{"true" if content.live else "false"},"uploader":{_optional(content.uploader)},'
+        f'"uploader_name":{_optional(content.uploader_name)},"language":{_optional(content.language)},'
+        f'"published_at":{published},"parts":[{",".join(parts)}],'
+        f'"facts":{_quoted(dict(content.facts)) if content.facts else "{}"}}}'
+    )
+
+
 def content_to_json(content: Content) -> dict[str, Any]:
-    """Return what the platform said about content, as stored."""
-    return {
-        "key": content.key,
-        "kind": content.kind,
-        "title": content.title,
-        "live": content.live,
-        "uploader": content.uploader,
-        "uploader_name": content.uploader_name,
-        "language": content.language,
-        "published_at": content.published_at.isoformat() if content.published_at else None,
-        "parts": [{"kind": part.kind, "text": part.text, "url": part.url} for part in content.parts],
-        "facts": dict(content.facts),
-    }
+    """Return what the platform said about content as a value, for an update."""
+    stored: dict[str, Any] = json.loads(content_text(content))
+    return stored
 
 
 def content_from_json(stored: Mapping[str, Any] | None) -> Content | None:

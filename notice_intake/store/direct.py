@@ -24,10 +24,12 @@ from .tables import Tables
 Rows = Sequence[Mapping[str, Any]]
 #: More rows of one table than this go to PostgreSQL by COPY.
 _FEW = 32
+#: So many rows of one table go to SQLite in one statement, whose limit is 32,766 values.
+_BLOCK = 250
 
 
 def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> None:
-    """Store rows of several tables, in this order. All rows of one table name the same columns.
+    """Store rows of several tables, in this order. All rows of one table name the same columns; text is JSON already.
 
     On PostgreSQL, where no transaction is open, they are one. Raises SQLAlchemy's ``IntegrityError`` where a key is
     taken.
@@ -38,7 +40,15 @@ def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> N
         return
     for table, rows in parts:
         if rows:
-            connection.execute(insert(table), rows)
+            connection.execute(insert(table), _decoded(table, rows))
+
+
+def _decoded(table: Table, rows: Rows) -> Rows:
+    names = [column.name for column in table.columns if isinstance(column.type, JSON) and column.name in rows[0]]
+    if not names:
+        return rows
+    made = [{name: json.loads(row[name]) for name in names if isinstance(row[name], str)} for row in rows]
+    return [{**row, **values} for row, values in zip(rows, made, strict=True)]
 
 
 def fetch(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
@@ -99,7 +109,7 @@ def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows
             work.append((one, one.values(rows)))
     if dialect.name == "sqlite":
         for one, values in work:
-            driver.executemany(one.statement, values)
+            _to_sqlite(driver, one, values)
     elif work:
         _to_postgresql(driver, work)
 
@@ -107,6 +117,16 @@ def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows
 def _direct(connection: Connection) -> bool:
     known = connection.dialect.driver in ("pysqlite", "psycopg")
     return known and not connection.get_execution_options().get("schema_translate_map")
+
+
+def _to_sqlite(driver: Any, one: _Insertion, values: list[tuple[Any, ...]]) -> None:
+    """Many rows with each statement: between statements another thread may take the interpreter, for milliseconds."""
+    start = 0
+    while len(values) - start >= _BLOCK:
+        block = values[start : start + _BLOCK]
+        driver.execute(one.block, [value for row in block for value in row])
+        start += _BLOCK
+    driver.executemany(one.statement, values[start:])
 
 
 def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any, ...]]]]) -> None:
@@ -146,7 +166,9 @@ class _Insertion:
         quoted = ", ".join(dialect.identifier_preparer.quote(name) for name in names)
         into = f"{dialect.identifier_preparer.format_table(table)} ({quoted})"
         mark = "?" if dialect.name == "sqlite" else "%s"
-        self.statement = f"INSERT INTO {into} VALUES ({', '.join([mark] * len(names))})"  # noqa: S608  our own names
+        marks = f"({', '.join([mark] * len(names))})"
+        self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
+        self.block = f"INSERT INTO {into} VALUES {', '.join([marks] * _BLOCK)}"  # noqa: S608
         self.copy = f"COPY {into} FROM STDIN"
         self._pick = itemgetter(*names)
         kinds = [(place, table.c[name].type) for place, name in enumerate(names)]
@@ -167,7 +189,12 @@ class _Insertion:
         return tuple(values)
 
 
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _json(value: Any) -> str:
+    """Return a value as JSON text; text is JSON already."""
+    return value if isinstance(value, str) else _compact(value)
 
 
 # The same moment stands in many columns of a batch.
