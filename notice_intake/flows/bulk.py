@@ -42,7 +42,7 @@ def receive_lines(
     """
     with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
         before: _Batch | None = None
-        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock):
+        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock, count=count):
             # While the database takes one batch, the next is read.
             batch = _Batch.begin(mount, lines_of_batch, agency=agency, now=clock())
             if before is not None:
@@ -54,7 +54,12 @@ def receive_lines(
 
 
 def _batches(
-    mount: Mount, lines: Iterable[bytes | BodyTooLarge], *, agency: Agency, clock: Callable[[], datetime]
+    mount: Mount,
+    lines: Iterable[bytes | BodyTooLarge],
+    *,
+    agency: Agency,
+    clock: Callable[[], datetime],
+    count: Callable[[], None],
 ) -> Iterator[list[_Line]]:
     batch: list[_Line] = []
     items = size = 0
