@@ -97,6 +97,34 @@ class ReferenceTaken(NoticeIntakeError):
         self.referral_id = referral_id
 
 
+class PreconditionMissing(NoticeIntakeError):
+    """Send If-Match with the ETag of the referral as you know it."""
+
+    code = "precondition-required"
+
+
+class ReferralChanged(NoticeIntakeError):
+    """The referral has changed since you read it."""
+
+    code = "referral-changed"
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f'The referral stands at "r{sequence}". Read it again, then decide what to send.')
+        self.sequence = sequence
+
+
+class TooManyRequests(NoticeIntakeError):
+    """Too many requests; wait as long as Retry-After says."""
+
+    code = "quota-exceeded"
+
+    def __init__(self, policy: str, *, retry_after: int) -> None:
+        super().__init__(f"Too many requests: wait {retry_after} seconds.")
+        #: ``agency``, ``address`` or ``credentials``.
+        self.policy = policy
+        self.retry_after = retry_after
+
+
 class KeyReused(NoticeIntakeError):
     """This Idempotency-Key was used before with another body."""
 

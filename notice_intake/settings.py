@@ -60,6 +60,16 @@ class Settings:
     worker_threads: int = 8
     #: How long the worker rests when nothing is due, in seconds.
     worker_idle_seconds: float = 1.0
+    #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
+    idempotency_days: int = 7
+    #: Requests of one agency in a minute, a line of a stream counting as one; 0 for no limit.
+    rate_agency: int = 100_000
+    #: Requests from one address in a minute, before it is known who calls; 0 for no limit.
+    rate_address: int = 100_000
+    #: Refused credentials from one address in a minute; 0 for no limit.
+    rate_failures: int = 20
+    #: Where requests are counted: ``memory://`` in each process by itself, or what the library ``limits`` can reach.
+    rate_storage: str = "memory://"
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
     #: The platform's name, shown in the desk's title; empty for none.
@@ -72,8 +82,9 @@ class Settings:
         for name in _POSITIVE:
             if not getattr(self, name) >= 1:
                 raise _unsafe(name, "must be at least 1")
-        if not self.undo_seconds >= 0:
-            raise _unsafe("undo_seconds", "must not be negative")
+        for name in _NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise _unsafe(name, "must not be negative")
         if not 0 < self.worker_idle_seconds <= 3600:
             raise _unsafe("worker_idle_seconds", "must be more than 0 and at most 3600")
         if not 0 < len(self.channel) <= 40:
@@ -121,7 +132,9 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads")
+_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+#: What may be 0.
+_NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures")
 _HINTS = typing.get_type_hints(Settings)
 
 

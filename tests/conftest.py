@@ -109,6 +109,7 @@ def make_house(storage: Storage, tmp_path: Path) -> Callable[..., House]:
         app.testing = True
         platform, gate, clock = FakePlatform(), FakeModerators(), FixedClock()
         options.setdefault("secret_keys", ("k" * 40,))
+        options.setdefault("rate_failures", 0)  # tests of credentials fail more often than a minute allows
         options.setdefault("callback_networks", ("127.0.0.0/8",))
         intake = NoticeIntake(platform=platform, moderators=gate, storage=storage, clock=clock, **options)
         return House(app, intake.init_app(app), platform, gate, clock)

@@ -17,6 +17,8 @@ class Receiver:
     def __init__(self) -> None:
         self.secret = ""
         self.status: Callable[[dict[str, Any]], int] = lambda _: 204
+        #: Status and body, where a body is wanted.
+        self.answer: Callable[[dict[str, Any]], tuple[int, bytes]] = lambda event: (self.status(event), b"")
         self.verified: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.rejected: list[str] = []
@@ -27,10 +29,11 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.take(dict(self.headers), body)
+                status, said = receiver.take(dict(self.headers), body)
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -40,19 +43,19 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/callbacks"
 
-    def take(self, headers: dict[str, str], body: bytes) -> int:
+    def take(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         event = json.loads(body)
-        status = self.status(event)
+        status, said = self.answer(event)
         if status // 100 != 2:
-            return status
+            return status, said
         try:
             Webhook(self.secret).verify(body, headers)
         except Exception as error:
             self.rejected.append(repr(error))
-            return 400
+            return 400, b""
         self.ids.append(headers["webhook-id"])
         self.verified.append(event)
-        return status
+        return status, said
 
     def close(self) -> None:
         self._server.shutdown()

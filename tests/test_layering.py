@@ -22,6 +22,8 @@ PARAMETERS, POSITIONAL = 6, 2
 CONTEXT = {"self", "cls", "mount", "tx", "connection", "desk", "run"}
 #: Signatures that somebody else calls by position.
 GIVEN = {
+    "web/api/counting.py:incr": "the Storage of limits",
+    "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",

@@ -18,11 +18,14 @@ from ..errors import (
     NotFound,
     NoticeIntakeError,
     NotPermitted,
+    PreconditionMissing,
     ReferenceTaken,
+    ReferralChanged,
     ScopeMissing,
     SignaturesUnavailable,
     StaleVersion,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 
@@ -37,6 +40,7 @@ TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (NotPermitted, 403, "Not permitted"),
     (NotFound, 404, "Not found"),
     (StaleVersion, 412, "The version is not the current one"),
+    (ReferralChanged, 412, "The referral has changed"),
     (ReferenceTaken, 409, "The reference is taken"),
     (ClaimHeld, 409, "The case is held"),
     (Conflict, 409, "The state does not allow this"),
@@ -45,6 +49,8 @@ TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (DocumentRefused, 422, "The document breaks the contract"),
     (KeyReused, 422, "The idempotency key was used with another body"),
     (LinkRefused, 422, "The link cannot be read"),
+    (PreconditionMissing, 428, "If-Match is missing"),
+    (TooManyRequests, 429, "Too many requests"),
     (TemporarilyUnavailable, 503, "Temporarily unavailable"),
 )
 FALLBACK = (500, "Something went wrong here")
@@ -75,6 +81,10 @@ def problem_of(error: NoticeIntakeError) -> dict[str, Any]:
         ]
     if isinstance(error, ReferenceTaken):
         document["referral"] = error.referral_id
+    if isinstance(error, ReferralChanged):
+        document["sequence"] = error.sequence
+    if isinstance(error, TooManyRequests):
+        document |= {"violated-policies": [error.policy], "retry_after": error.retry_after}
     return document
 
 

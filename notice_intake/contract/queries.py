@@ -7,9 +7,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from ..core.codes import EffectState
 from ..errors import DocumentRefused, FieldError
 from .compiled import explain_with
-from .fields import Line, Timestamp
+from .fields import Code, Line, Timestamp
 from .referrals import Strict
 
 
@@ -49,3 +50,10 @@ class EventsQuery(Query):
     """``GET /v1/events``."""
 
     after = Line(longest=40)
+
+
+class DeliveriesQuery(Query):
+    """``GET /v1/deliveries``."""
+
+    cursor = Line(longest=1000)
+    state = Code(EffectState)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .clocks import ClockKind, Due
 from .codes import RESTRICTIVE, CaseState, ItemStatus, Outcome
@@ -51,6 +51,8 @@ class Case:
     #: Whether the agencies have been told of that decision.
     announced: bool = False
     flags: tuple[str, ...] = ()
+    #: What was left of the deadline when the clock stopped; None while it runs.
+    left: timedelta | None = None
 
     def held_by(self, moderator_id: str, now: datetime) -> bool:
         """Say whether this moderator holds a claim that has not run out."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -54,3 +54,43 @@ class Due:
 def strictest(dues: Iterable[Due]) -> Due:
     """Return the deadline that ends first; of two that end together, the one in law."""
     return min(dues, key=lambda due: (due.at, due.kind is not ClockKind.LEGAL))
+
+
+#: Where the deadline of a clock that stands still lies: after every other, so that it neither leads nor is overdue.
+STANDS_STILL = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemClock:
+    """The clock of one item that waits for a decision."""
+
+    due: Due
+    priority: int
+    instrument: str
+    #: What was left when it stopped; None while it runs.
+    left: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseClock:
+    """The clock of a case: the strictest of its items that runs, or the least that is left where none does."""
+
+    due: Due
+    priority: int
+    instrument: str
+    left: timedelta | None = None
+
+
+def of_items(clocks: Iterable[ItemClock]) -> CaseClock | None:
+    """Return the clock of a case from those of its items; None where no item waits."""
+    every = list(clocks)
+    running = [one for one in every if one.left is None]
+    if running:
+        first = min(running, key=lambda one: (one.priority, one.due.at, one.due.kind is not ClockKind.LEGAL))
+        return CaseClock(first.due, first.priority, first.instrument)
+    if not every:
+        return None
+    least = min(every, key=lambda one: (one.left, one.due.kind is not ClockKind.LEGAL))
+    due = Due(STANDS_STILL, least.due.kind, least.due.rule)
+    # What waits for the agency stands behind everything that waits for a moderator.
+    return CaseClock(due, max(one.priority for one in every) or 1, least.instrument, least.left)

@@ -93,6 +93,36 @@ class Impossibility(StrEnum):
     INSUFFICIENT_INFORMATION = "insufficient_information"
 
 
+class QuestionReason(StrEnum):
+    """Why a moderator asks the agency; Reg. (EU) 2021/784 Art. 3(8) knows manifest errors and missing information."""
+
+    CONTENT_NOT_FOUND = "content_not_found"
+    NOT_PRECISE = "not_precise"
+    TRANSLATION_MISSING = "translation_missing"
+    WRONG_ADDRESSEE = "wrong_addressee"
+    MANIFEST_ERROR = "manifest_error"
+    OTHER = "other"
+
+
+class MessageKind(StrEnum):
+    """What goes between agency and platform about a referral that is there already."""
+
+    QUESTION = "question"  # a moderator asks
+    SUPPLEMENT = "supplement"  # the agency adds facts, or answers a question
+    WITHDRAWAL = "withdrawal"  # the agency takes back
+    COMPLAINT = "complaint"  # the agency asks to look again
+
+
+class Result(StrEnum):
+    """What became of an item that a message names."""
+
+    ANSWERED = "answered"  # of a question: the agency has answered
+    DECIDED = "decided"  # of a question: the case was decided without an answer
+    UPHELD = "upheld"  # of a complaint: the same outcome again
+    REVERSED = "reversed"  # of a complaint: another outcome
+    WITHDRAWN = "withdrawn"  # the agency took the item back
+
+
 class Disclosure(StrEnum):
     """Whether the uploader may be told: Reg. (EU) 2021/784 Art. 11(3), Reg. (EU) 2022/2065 Art. 9(5)."""
 

@@ -101,7 +101,8 @@ def undo_window(
     case: Case, *, members: Sequence[Member], instruments: Instruments, longest: timedelta, now: datetime
 ) -> timedelta:
     """Return how long a decision rests before it takes effect: never for an order, never past the deadline."""
-    at_once = any(not instruments[m.instrument].undoable for m in members if m.instrument in instruments)
+    live = [m.instrument for m in members if m.status is not ItemStatus.WITHDRAWN and m.instrument in instruments]
+    at_once = any(not instruments[code].undoable for code in live)
     if at_once or case.due.kind is ClockKind.LEGAL or case.priority == 0:
         return timedelta(0)
     return max(min(longest, case.due.at - now), timedelta(0)) if case.due.at > now else longest

@@ -38,6 +38,8 @@ class Instrument:
     undoable: bool = True
     #: Countries that disabling access must cover, or empty: an order may say "in all Member States".
     covers: tuple[str, ...] = ()
+    #: True where a question to the agency stops the clock until it is answered.
+    stops_for_questions: bool = False
     #: Further times of the document that must have passed, each as the names that lead to it.
     past_times: tuple[tuple[str, ...], ...] = ()
     #: The transparency database's word for the source of this kind of notice.

@@ -65,6 +65,8 @@ def judge(
     if answer.failure is None:
         return Delivered()
     reason = answer.failure if answer.status is None else f"status {answer.status}"
+    if answer.failure == "challenge":
+        reason = "the challenge did not come back"
     if answer.status == 410:
         return Disabled(reason)
     if answer.failure == "blocked":

@@ -42,15 +42,17 @@ def receive_lines(
     agency: Agency,
     clock: Callable[[], datetime],
     origin: Origin,
+    count: Callable[[], None] = lambda: None,
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
-    stream is answered with its old receipt.
+    stream is answered with its old receipt. ``count`` counts a line, and raises what it is answered with where it is
+    one too many.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
         before: _Batch | None = None
-        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock):
+        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock, count=count):
             for _, one in lines_of_batch:
                 if isinstance(one, Prepared):
                     one.signature_id = origin.signature_id
@@ -65,14 +67,19 @@ def receive_lines(
 
 
 def _batches(
-    mount: Mount, lines: Iterable[bytes | BodyTooLarge], *, agency: Agency, clock: Callable[[], datetime]
+    mount: Mount,
+    lines: Iterable[bytes | BodyTooLarge],
+    *,
+    agency: Agency,
+    clock: Callable[[], datetime],
+    count: Callable[[], None],
 ) -> Iterator[list[_Line]]:
     batch: list[_Line] = []
     items = size = 0
     for number, line in enumerate(lines, 1):
         if line == b"":
             continue
-        one = _prepare(mount, line, agency=agency, now=clock())
+        one = _prepare(mount, line, agency=agency, now=clock(), count=count)
         batch.append((number, one))
         items += len(one.referral.items) if isinstance(one, Prepared) else 0
         size += len(line) if isinstance(line, bytes) else 0
@@ -84,9 +91,10 @@ def _batches(
 
 
 def _prepare(
-    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime
+    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime, count: Callable[[], None]
 ) -> Prepared | NoticeIntakeError:
     try:
+        count()
         if isinstance(line, BodyTooLarge):
             raise line
         submission = Submission(read_json(line), line, BULK)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,25 @@ class Change:
     case_id: str
     status: ItemStatus
     outcome: Outcome | None
+    #: What else the agency is told with it: ids and codes.
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def event(self) -> Event:
+        """The change as the event that tells of it."""
+        data = {"item": self.item_id, "item_reference": self.reference, "status": self.status, "outcome": self.outcome}
+        return Event(self.referral_id, f"item.{self.status}", {**data, **self.facts}, self.case_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that an agency is told about one of its referrals."""
+
+    referral_id: str
+    type: str
+    #: Ids and codes, never content or personal data.
+    data: Mapping[str, Any]
+    case_id: str | None = None
 
 
 def path_of(referral_id: str) -> str:
@@ -51,11 +70,11 @@ def received_body(referral: Any, referral_id: str, *, at: str, due: str) -> byte
     ).encode()
 
 
-def tell(tx: Tx, changes: Sequence[Change], *, now: datetime) -> int:
+def tell(tx: Tx, changes: Sequence[Change | Event], *, now: datetime) -> int:
     """Write a callback for each change, numbered and in order; return how many."""
-    by_referral: dict[str, list[Change]] = defaultdict(list)
+    by_referral: dict[str, list[Event]] = defaultdict(list)
     for change in changes:
-        by_referral[change.referral_id].append(change)
+        by_referral[change.referral_id].append(change.event if isinstance(change, Change) else change)
     rows = []
     # Always in one order, so that two transactions that tell of the same referrals never wait for each other.
     for referral_id in sorted(by_referral):
@@ -75,27 +94,23 @@ def state_for(agency_id: str, listening: set[str]) -> EffectState:
     return EffectState.DUE if agency_id in listening else EffectState.FEED
 
 
-def _row(change: Change, referral: Any, sequence: int, *, now: datetime) -> dict[str, Any]:
-    kind = f"item.{change.status}"
+def _row(event: Event, referral: Any, sequence: int, *, now: datetime) -> dict[str, Any]:
     data = {
-        "referral": change.referral_id,
+        "referral": event.referral_id,
         "agency_reference": referral.agency_reference,
-        "item": change.item_id,
-        "item_reference": change.reference,
-        "status": change.status,
-        "outcome": change.outcome,
+        **event.data,
         "sequence": sequence,
-        "path": path_of(change.referral_id),
+        "path": path_of(event.referral_id),
     }
     return outbox.row(
         EffectKind.CALLBACK,
         id=new_id("msg"),
-        lane=change.referral_id,
+        lane=event.referral_id,
         position=sequence,
         due_at=now,
         agency_id=referral.agency_id,
-        referral_id=change.referral_id,
-        case_id=change.case_id,
-        type=kind,
-        body=body(kind, at=now, data=data),
+        referral_id=event.referral_id,
+        case_id=event.case_id,
+        type=event.type,
+        body=body(event.type, at=now, data=data),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .mount import Mount
-from .views import DecisionView, EffectView, HistoryEntry, ItemView, ReferralView
+from .views import DecisionView, EffectView, HistoryEntry, ItemView, MessageView, ReferralView
 
 
 def referral_view(mount: Mount, row: Any, items: Sequence[Any]) -> ReferralView:
@@ -89,6 +89,30 @@ def decision_view(row: Any) -> DecisionView:
         effected_at=row.effected_at,
         undone_at=row.undone_at,
         supersedes=row.supersedes,
+    )
+
+
+def message_views(rows: Sequence[Any], referrals: Mapping[str, ReferralView]) -> tuple[MessageView, ...]:
+    """Messages from their rows, one for each item; newest first."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.id, []).append(row)
+    return tuple(_message_view(mine, referrals[mine[0].referral_id]) for mine in reversed(found.values()))
+
+
+def _message_view(rows: Sequence[Any], referral: ReferralView) -> MessageView:
+    first = rows[0]
+    return MessageView(
+        id=first.id,
+        kind=first.kind,
+        at=first.created_at,
+        agency=referral.agency,
+        agency_reference=referral.agency_reference,
+        moderator=first.moderator_name or "",
+        reason_code=first.reason_code,
+        text=first.text,
+        items=tuple((row.reference, row.facts or {}) for row in rows),
+        result=first.result,
     )
 
 

@@ -7,16 +7,18 @@ from datetime import datetime
 
 from .. import signals
 from ..core.cases import Case
-from ..core.codes import CaseState, EffectKind, Outcome
+from ..core.codes import CaseState, EffectKind, ItemStatus, Outcome
 from ..core.decisions import Decision, Draft, Verdict, may_decide
 from ..core.decisions import decide as judge
 from ..core.journal import Entry
 from ..errors import ClaimHeld, Conflict, NotFound, StaleVersion
 from ..hooks import Moderator
 from ..ids import new_id
-from ..store import cases, decisions, journal, outbox
+from ..store import cases, decisions, journal, messages, outbox
 from ..store.storage import Tx
+from . import complaints
 from .claims import actor_of
+from .clocks import clock_columns
 from .mount import Mount
 
 
@@ -48,8 +50,9 @@ def decide(
         if case.version != version:
             raise StaleVersion(seen=version, current=case.version)
         members = cases.members(tx, case_id)
-        known = [mount.instruments[m.instrument] for m in members if m.instrument in mount.instruments]
-        may_decide(moderator.roles, known)
+        live = [m.instrument for m in members if m.status is not ItemStatus.WITHDRAWN]
+        may_decide(moderator.roles, [mount.instruments[code] for code in live if code in mount.instruments])
+        complaints.check_moderator(tx, case, moderator)
         verdict = judge(
             _in_force(tx, case, now=now),
             draft,
@@ -62,6 +65,7 @@ def decide(
         decisions.append(
             tx, decision_id, verdict.decision, case_id=case_id, moderator=moderator, supersedes=case.decision_id
         )
+        complaints.answer(tx, case, verdict.decision.outcome, decision_id=decision_id, now=now)
         _settle(tx, case, verdict, decision_id)
         _enqueue(tx, case, verdict, decision_id)
         journal.append(tx, [_entry(case, verdict, decision_id, moderator)])
@@ -98,7 +102,9 @@ def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> 
             "claimed_name": moderator.name,
             "claimed_until": now + mount.settings.claim,
             "updated_at": now,
+            **clock_columns(mount, tx, case_id),
         }
+        messages.open_again(tx, decision.id)
         if not cases.change(tx, case_id, version=case.version, values=values):
             raise StaleVersion(seen=case.version, current=case.version + 1)
         facts = {"decision": decision.id}
@@ -138,7 +144,8 @@ def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
 def _left(case: Case, decision: Decision) -> int | None:
     if decision.outcome is not Outcome.NOT_POSSIBLE:
         return None
-    return int(case.due.stop(decision.decided_at).total_seconds())
+    left = case.left if case.left is not None else case.due.stop(decision.decided_at)
+    return int(left.total_seconds())
 
 
 def _enqueue(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:

@@ -10,12 +10,14 @@ from itsdangerous import BadSignature
 from ..core.cases import Member
 from ..core.codes import CaseState, EffectState, ItemStatus
 from ..core.decisions import allowed_outcomes
+from ..core.messages import UNDECIDED, asked
 from ..core.queue import QueueFilter
-from ..errors import DocumentRefused, FieldError, NotFound
+from ..errors import DocumentRefused, FieldError, NotFound, NotPermitted
 from ..hooks import Moderator
-from ..store import agencies, cases, decisions, journal, outbox, queue, referrals
+from ..store import agencies, cases, decisions, journal, messages, outbox, queue, referrals
 from ..store.storage import Tx
-from .case_parts import decision_view, effect_view, history_entry, referral_view
+from .case_parts import decision_view, effect_view, history_entry, message_views, referral_view
+from .complaints import check_moderator
 from .mount import Mount
 from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, QueueRow
 
@@ -57,10 +59,10 @@ def case_file(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime
         row = cases.find_row(tx, case_id)
         if row is None:
             raise NotFound
-        return _case_file(mount, tx, row, now=now)
+        return _case_file(mount, tx, row, moderator=moderator, now=now)
 
 
-def _case_file(mount: Mount, tx: Tx, row: Any, *, now: datetime) -> CaseFile:
+def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: datetime) -> CaseFile:
     items = cases.member_rows(tx, row.id)
     members = [cases.to_member(item) for item in items]
     referral_ids = list(dict.fromkeys(item.referral_id for item in items))
@@ -82,7 +84,25 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, now: datetime) -> CaseFile:
         outcomes=tuple(str(one) for one in allowed_outcomes(members, mount.instruments)),
         undo_until=_undo_until(row, taken, now),
         suggested=_suggested(mount, row, members, views),
+        messages=message_views(messages.of_case(tx, row.id), {one.id: one for one in views}),
+        **_asking(mount, row, members),
+        answered_by_others=not _may_answer(tx, row, moderator),
     )
+
+
+def _asking(mount: Mount, row: Any, members: list[Member]) -> dict[str, Any]:
+    """Whom a moderator can ask."""
+    waiting = [one for one in members if one.status in UNDECIDED] if row.state == CaseState.OPEN else []
+    orders = asked(waiting, referral_ids=frozenset(), every_order=True, instruments=mount.instruments)
+    return {"askable": tuple(dict.fromkeys(one.referral_id for one in waiting)), "askable_orders": bool(orders)}
+
+
+def _may_answer(tx: Tx, row: Any, moderator: Moderator) -> bool:
+    try:
+        check_moderator(tx, cases.to_case(row), moderator)
+    except NotPermitted:
+        return False
+    return True
 
 
 def effects_page(

@@ -7,7 +7,7 @@ key; it must then do nothing new.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,14 @@ from .. import signals
 from ..core.actions import Action, Confirmation, Statement
 from ..core.codes import RESTRICTIVE, CaseState, EffectKind, EffectState, GroundKind, ItemStatus, Outcome
 from ..core.journal import SYSTEM, Entry
+from ..core.messages import PASSING_FLAGS
 from ..core.targets import storable
 from ..errors import PlatformRefused
 from ..ids import new_id
 from ..store import cases, decisions, journal, outbox
 from ..store.storage import Tx
-from .callbacks import Change, tell
+from . import complaints
+from .callbacks import Change, Event, tell
 from .merge import settle_resolution
 from .mount import Mount
 from .retrying import put_back
@@ -180,10 +182,12 @@ def _announced(_mount: Mount, tx: Tx, task: Task, _outcome: Any, now: datetime) 
     status = ItemStatus.NOT_POSSIBLE if decision.outcome == Outcome.NOT_POSSIBLE else ItemStatus.DECIDED
     current = cases.find(tx, case.id, lock=True)
     rows = [row for row in cases.member_rows(tx, case.id) if _concerned(row, current, decision)]
-    _move(tx, rows, status=status, outcome=Outcome(decision.outcome), now=now)
+    outcome = Outcome(decision.outcome)
+    _move(tx, rows, status=status, outcome=outcome, now=now, also=complaints.answered(tx, decision))
     if current is None or current.decision_id != decision.id:
         return
     values: dict[str, Any] = {"announced": True}
+    values["flags"] = [flag for flag in current.flags if flag not in PASSING_FLAGS]
     if not _carries_out(tx, decision) and current.state is CaseState.DECIDED:
         values["state"] = CaseState.CLOSED
     cases.note(tx, case.id, **values)
@@ -252,16 +256,14 @@ def _reverted(_mount: Mount, tx: Tx, task: Task, confirmation: Confirmation, now
     journal.append(tx, [Entry(SYSTEM, "decision.reverted", case.id, now, {"decision": task.decision.id, "at": at})])
 
 
-def _move(tx: Tx, rows: list[Any], *, status: ItemStatus, outcome: Outcome | None, now: datetime) -> None:
+def _move(
+    tx: Tx, rows: list[Any], *, status: ItemStatus, outcome: Outcome | None, now: datetime, also: Sequence[Event] = ()
+) -> None:
     rows = [row for row in rows if (row.status, row.outcome) != (status, outcome)]
-    if not rows:
-        return
-    cases.set_items(tx, [row.id for row in rows], status=status, outcome=outcome, now=now)
-    tell(
-        tx,
-        [Change(row.id, row.referral_id, row.reference, row.case_id, status, outcome) for row in rows],
-        now=now,
-    )
+    if rows:
+        cases.set_items(tx, [row.id for row in rows], status=status, outcome=outcome, now=now)
+    changes = [Change(row.id, row.referral_id, row.reference, row.case_id, status, outcome) for row in rows]
+    tell(tx, [*changes, *also], now=now)
 
 
 def _informed(_mount: Mount, tx: Tx, task: Task, _outcome: Any, now: datetime) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..core.codes import MessageKind, Result
+from ..core.messages import UNDECIDED
 from ..errors import DocumentRefused, FieldError, NotFound
-from ..store import outbox, referrals
+from ..store import messages, outbox, referrals
 from ..store.agencies import Agency
 from .callbacks import path_of
 from .desk_queries import read_cursor, write_cursor
@@ -21,7 +24,8 @@ def referral(mount: Mount, referral_id: str, *, agency: Agency) -> dict[str, Any
         if row is None:
             raise NotFound
         items = referrals.items_of(tx, [row.id])
-    return _view(row, items)
+        said = messages.of_referrals(tx, [row.id])
+    return _view(row, items, said)
 
 
 def page(
@@ -33,11 +37,10 @@ def page(
     after = (place[0], place[1]) if place else None
     with mount.storage.read() as tx:
         rows = referrals.page(tx, agency.id, since=since, after=after, limit=limit + 1)
-        items = referrals.items_of(tx, [row.id for row in rows[:limit]])
-    by_referral: dict[str, list[Any]] = {}
-    for item in items:
-        by_referral.setdefault(item.referral_id, []).append(item)
-    shown = [_view(row, by_referral.get(row.id, [])) for row in rows[:limit]]
+        ids = [row.id for row in rows[:limit]]
+        items = _by_referral(referrals.items_of(tx, ids))
+        said = _by_referral(messages.of_referrals(tx, ids))
+    shown = [_view(row, items.get(row.id, []), said.get(row.id, [])) for row in rows[:limit]]
     more = rows[limit - 1] if len(rows) > limit else None
     return shown, write_cursor(mount, [more.updated_at.isoformat(), more.id], purpose) if more is not None else None
 
@@ -63,16 +66,23 @@ def _number(after: str | None) -> int:
     return int(after)
 
 
-def _view(row: Any, items: Any) -> dict[str, Any]:
+def _by_referral(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.referral_id, []).append(row)
+    return found
+
+
+def _view(row: Any, items: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "agency_reference": row.agency_reference,
         "instrument": row.instrument,
-        "received_at": row.received_at.isoformat(timespec="milliseconds"),
-        "due_at": row.due_at.isoformat(timespec="milliseconds"),
+        "received_at": _time(row.received_at),
+        "due_at": _time(row.due_at),
         "due_kind": row.due_kind,
         "due_rule": row.due_rule,
-        "updated_at": row.updated_at.isoformat(timespec="milliseconds"),
+        "updated_at": _time(row.updated_at),
         "sequence": row.sequence,
         "status_path": path_of(row.id),
         "items": [
@@ -81,8 +91,58 @@ def _view(row: Any, items: Any) -> dict[str, Any]:
                 "reference": item.reference,
                 "status": item.status,
                 "outcome": item.outcome,
-                "updated_at": item.updated_at.isoformat(timespec="milliseconds"),
+                "due_at": _due_at(row, item),
+                "updated_at": _time(item.updated_at),
             }
             for item in items
         ],
+        "questions": [_question(rows) for rows in _messages(said, MessageKind.QUESTION)],
+        "supplements": [_supplement(rows) for rows in _messages(said, MessageKind.SUPPLEMENT)],
+        "complaints": [_complaint(rows) for rows in _messages(said, MessageKind.COMPLAINT)],
     }
+
+
+def _due_at(row: Any, item: Any) -> str | None:
+    """Return until when an item waits; None where its clock stands still or nothing is waited for."""
+    if item.status not in UNDECIDED or item.clock_left is not None:
+        return None
+    return _time(item.due_at or row.due_at)
+
+
+def _messages(said: Sequence[Any], kind: MessageKind) -> Iterator[list[Any]]:
+    """Yield the messages of a kind, each as its rows."""
+    for message_id in dict.fromkeys(row.id for row in said if row.kind == kind):
+        yield [row for row in said if row.id == message_id]
+
+
+def _question(rows: Sequence[Any]) -> dict[str, Any]:
+    first = rows[0]
+    answered = [row.closed_at for row in rows if row.result == Result.ANSWERED]
+    return {
+        "id": first.id,
+        "reason_code": first.reason_code,
+        "text": first.text,
+        "items": [row.reference for row in rows],
+        "asked_at": _time(first.created_at),
+        "answered_at": _time(max(answered)) if answered else None,
+    }
+
+
+def _supplement(rows: Sequence[Any]) -> dict[str, Any]:
+    first = rows[0]
+    return {
+        "id": first.id,
+        "answers": first.answers,
+        "received_at": _time(first.created_at),
+        "items": [row.reference for row in rows],
+    }
+
+
+def _complaint(rows: Sequence[Any]) -> dict[str, Any]:
+    first = rows[0]
+    items = [{"reference": row.reference, "result": row.result} for row in rows]
+    return {"id": first.id, "received_at": _time(first.created_at), "items": items}
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")

@@ -156,6 +156,26 @@ class DecisionView:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageView:
+    """A question, supplement, withdrawal or complaint that concerns a case."""
+
+    id: str
+    #: ``question``, ``supplement``, ``withdrawal``, ``complaint``.
+    kind: str
+    at: datetime
+    agency: str
+    agency_reference: str
+    #: The moderator who asked, or ``""``.
+    moderator: str
+    reason_code: str | None
+    text: str
+    #: (the agency's item reference, what it says of it: a link, hashes, a text)
+    items: tuple[tuple[str, Mapping[str, object]], ...]
+    #: Of a question or complaint: what became of it; None while it is open.
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One line of what happened to a case."""
 
@@ -203,6 +223,13 @@ class CaseFile:
     undo_until: datetime | None
     #: What the form starts with: category and keywords as referred, ground kind by the instrument.
     suggested: Mapping[str, object]
+    #: Newest first.
+    messages: tuple[MessageView, ...] = ()
+    #: Ids of the referrals whose agencies can be asked now, and whether an order is among them.
+    askable: tuple[str, ...] = ()
+    askable_orders: bool = False
+    #: True where a complaint waits that this moderator may not answer: it is about their own decision.
+    answered_by_others: bool = False
 
 
 __all__ = [
@@ -213,6 +240,7 @@ __all__ = [
     "Facet",
     "HistoryEntry",
     "ItemView",
+    "MessageView",
     "QueueCounts",
     "QueueFilter",
     "QueuePage",

@@ -148,6 +148,7 @@ REMOVAL_ORDER = Instrument(
     ground=GroundKind.LAW,
     undoable=False,
     covers=EU,
+    stops_for_questions=True,  # Art. 3(8)
     past_times=(("removal_order", "signature", "signed_at"),),
     details=_order_details,
 )

@@ -65,6 +65,7 @@
     o: () => document.activeElement.matches("[data-row]") && document.activeElement.click(),
     c: () => { const row = document.activeElement.closest(".ni-row"), one = row && $("[data-claim]", row); if (one) one.click(); else press("c"); },
     d: () => { const text = $("#facts"); if (text) text.focus(); },
+    a: () => { const ask = $("#ni-ask"); if (ask) { ask.open = true; $("#question_reason").focus(); } },
     r: () => location.reload(),
     "/": () => { const search = $("#ni-f-search"); if (search) { search.closest("details").open = true; search.focus(); } },
     "?": () => help.showModal(),
@@ -74,6 +75,8 @@
     if (event.defaultPrevented || event.isComposing) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && decision) {
       event.preventDefault();
+      const ask = event.target.closest("#ni-ask-form");
+      if (ask) return ask.requestSubmit();
       return decision.requestSubmit($("[data-decide]"));
     }
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Row, Select, bindparam, insert, literal_column, or_, select, update
 
 from ..auth.envelope import Credential
 from .direct import Straight
 from .storage import Tx
 from .tables import Tables
+
+#: The state of an endpoint that its agency took away.
+REMOVED = "removed"
+#: States of an endpoint for which callbacks are kept until they are delivered.
+LISTENING = ("active", "disabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class Endpoint:
     state: str
     failures: int
     not_before: datetime | None
+    #: An address that has not given its challenge back yet: url, secret (None for the old one's), message, since.
+    pending: Mapping[str, Any] | None = None
+    rotated_at: datetime | None = None
+    last_success_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 def add(tx: Tx, agency: Agency, *, now: datetime) -> None:
@@ -84,6 +94,8 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         "state": endpoint.state,
         "failures": 0,
         "not_before": None,
+        "pending": None,
+        "rotated_at": None,
     }
     changed = tx.execute(update(table).where(table.c.agency_id == endpoint.agency_id).values(values))
     if not changed.rowcount:
@@ -143,13 +155,29 @@ def find(tx: Tx, agency_id: str) -> Agency | None:
     return _agency(row) if row else None
 
 
+def lock(tx: Tx, agency_id: str) -> None:
+    """Let nobody else change what belongs to this agency alone until the transaction ends."""
+    table = tx.tables.agency
+    tx.execute(select(table.c.id).where(table.c.id == agency_id).with_for_update())
+
+
 def endpoints(tx: Tx, agency_ids: Sequence[str]) -> dict[str, Endpoint]:
     """Return the callback addresses of ``agency_ids``, by agency."""
     table = tx.tables.endpoint
     rows = tx.execute(select(table).where(table.c.agency_id.in_(agency_ids)))
     return {
         row.agency_id: Endpoint(
-            row.id, row.agency_id, row.url, tuple(row.secrets), row.state, row.failures, row.not_before
+            row.id,
+            row.agency_id,
+            row.url,
+            tuple(row.secrets),
+            row.state,
+            row.failures,
+            row.not_before,
+            row.pending,
+            row.rotated_at,
+            row.last_success_at,
+            row.created_at,
         )
         for row in rows
     }
@@ -158,7 +186,7 @@ def endpoints(tx: Tx, agency_ids: Sequence[str]) -> dict[str, Endpoint]:
 def has_endpoint(tx: Tx, agency_ids: Sequence[str]) -> set[str]:
     """Return which of ``agency_ids`` receive callbacks."""
     table = tx.tables.endpoint
-    query = select(table.c.agency_id).where(table.c.agency_id.in_(agency_ids), table.c.state != "removed")
+    query = select(table.c.agency_id).where(table.c.agency_id.in_(agency_ids), table.c.state.in_(LISTENING))
     return set(tx.execute(query).scalars())
 
 
@@ -170,8 +198,9 @@ def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
 
 def _columns(tables: Tables) -> tuple[Any, ...]:
     agency, endpoint = tables.agency.c, tables.endpoint.c
-    listening = and_(endpoint.state.is_not(None), endpoint.state != "removed").label("listening")
-    return (agency.id, agency.name, agency.country, agency.instruments, agency.active, listening, agency.require_signature)
+    listening = or_(*[endpoint.state == literal_column(f"'{state}'") for state in LISTENING]).label("listening")
+    plain = (agency.id, agency.name, agency.country, agency.instruments, agency.active)
+    return (*plain, listening, agency.require_signature)
 
 
 def _agencies(tx: Tx) -> Select[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -69,6 +69,13 @@ def find_row(tx: Tx, case_id: str, *, lock: bool = False) -> Row[Any] | None:
     return tx.execute(query.with_for_update() if lock else query).one_or_none()
 
 
+def locked(tx: Tx, case_ids: Sequence[str]) -> dict[str, Case]:
+    """Return cases by id, locked in the one order that everybody locks them in."""
+    table = tx.tables.case
+    query = select(table).where(table.c.id.in_(case_ids)).order_by(table.c.key).with_for_update()
+    return {row.id: to_case(row) for row in tx.execute(query)}
+
+
 def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new cases. Raises ``Raced`` at the end where one of the keys was taken meanwhile."""
     tx.insert((tx.tables.case, rows))
@@ -93,6 +100,7 @@ def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Map
         "flags": list(dict.fromkeys((*case.flags, *joined.flags))),
         "version": case.version + 1,
         "updated_at": now,
+        **({"clock_left": None} if joined.due != case.due else {}),
         **values,
     }
     statement = update(table).where(table.c.id == case.id, table.c.version == case.version).values(changed)
@@ -140,6 +148,24 @@ def set_items(tx: Tx, item_ids: Sequence[str], *, status: ItemStatus, outcome: O
     tx.execute(update(item).where(item.c.id.in_(item_ids)).values(values))
 
 
+def item_clocks(tx: Tx, case_id: str) -> Sequence[Row[Any]]:
+    """Return the undecided items of a case, each with its own deadline, the rule that set it, and how urgent it is."""
+    item, referral = tx.tables.item, tx.tables.referral
+    due_at = func.coalesce(item.c.due_at, referral.c.due_at, type_=referral.c.due_at.type).label("due_at")
+    columns = (item.c.id, item.c.instrument, item.c.clock_left, due_at)
+    return tx.execute(
+        select(*columns, referral.c.due_kind, referral.c.due_rule, referral.c.threat_to_life)
+        .join_from(item, referral, item.c.referral_id == referral.c.id)
+        .where(item.c.case_id == case_id, item.c.status.in_(UNDECIDED))
+    ).all()
+
+
+def change_items(tx: Tx, item_ids: Sequence[str], *, now: datetime, **values: Any) -> None:
+    """Change columns of items."""
+    item = tx.tables.item
+    tx.execute(update(item).where(item.c.id.in_(item_ids)).values(updated_at=now, **values))
+
+
 def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
     """Move the items of ``case`` to ``known``, which takes the stricter clock, and close ``case`` without an outcome."""
     table, item = tx.tables.case, tx.tables.item
@@ -147,7 +173,9 @@ def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
     values: dict[str, Any] = {"referrals": table.c.referrals + moved, "updated_at": now}
     if (case.priority, case.due.at) < (known.priority, known.due.at):
         values |= {"priority": case.priority, "due_at": case.due.at, "due_kind": case.due.kind}
-        values |= {"due_rule": case.due.rule, "instrument": case.instrument}
+        values |= {"due_rule": case.due.rule, "instrument": case.instrument, "clock_left": None}
+        if case.left is not None:
+            values["clock_left"] = int(case.left.total_seconds())
     change(tx, known.id, version=known.version, values=values)
     change(tx, case.id, version=case.version, values={"state": CaseState.CLOSED, "updated_at": now})
 
@@ -221,6 +249,7 @@ def to_case(row: Row[Any]) -> Case:
         outcome=Outcome(row.outcome) if row.outcome else None,
         announced=row.announced,
         flags=tuple(row.flags),
+        left=timedelta(seconds=row.clock_left) if row.clock_left is not None else None,
     )
 
 

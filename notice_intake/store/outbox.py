@@ -14,6 +14,8 @@ from .storage import Tx
 
 #: How long a piece of work may take before another worker may take it over: longer than the total deadline of a callback.
 LEASE = timedelta(seconds=60)
+#: The one message that goes to an address which has not proved yet whose it is.
+VERIFICATION = "endpoint.verification"
 #: Literals, so that SQLite sees that the partial indexes apply.
 _DUE = text("outbox.state = 'due'")
 _EARLIER_PENDING = text("earlier.state = 'due'")
@@ -76,21 +78,23 @@ def _blocked(tx: Tx, t: Any) -> Any:
 
 def _reachable(tx: Tx, t: Any, *, now: datetime, busy: Sequence[str]) -> Any:
     endpoint = tx.tables.endpoint
-    resting = or_(endpoint.c.not_before > now, endpoint.c.state == "disabled")
+    resting = or_(endpoint.c.not_before > now, endpoint.c.state.in_(("disabled", "unverified")))
     silent = select(endpoint.c.agency_id).where(resting)
     reachable = t.c.agency_id.not_in(silent)
     if busy:
         reachable = and_(reachable, t.c.agency_id.not_in(busy))
-    return or_(t.c.agency_id.is_(None), reachable)
+    # Where an address is being verified is not where the callbacks go yet.
+    return or_(t.c.agency_id.is_(None), reachable, t.c.type == VERIFICATION)
 
 
-def delivered(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime) -> None:
+def delivered(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime, status: int | None = None) -> None:
     """Close callbacks that arrived, those of one lease with one statement."""
     table = tx.tables.outbox
     by_token: dict[str, list[str]] = {}
     for one in rows:
         by_token.setdefault(one.lease_token, []).append(one.id)
-    done = {"state": EffectState.DONE, "done_at": now, "lease_until": None, "lease_token": None, "last_error": ""}
+    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": now, "last_error": "", "last_status": status}
+    done |= {"lease_until": None, "lease_token": None}
     for token, ids in by_token.items():
         mine = and_(table.c.id.in_(ids), table.c.lease_token == token, table.c.state == "due")
         tx.execute(update(table).where(mine).values(attempts=table.c.attempts + 1, **done))
@@ -187,7 +191,9 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     let a reader step over a row whose transaction was still open.
     """
     table = tx.tables.outbox
-    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK)
+    mine = and_(
+        table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None)
+    )
     _one_reader(tx, agency_id)
     fresh = select(table.c.id).where(mine, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()

@@ -50,6 +50,13 @@ def find(tx: Tx, referral_id: str, *, agency_id: str) -> Row[Any] | None:
     return tx.execute(query).one_or_none()
 
 
+def lock(tx: Tx, referral_id: str, *, agency_id: str) -> Row[Any]:
+    """Return a referral of this agency, locked until the transaction ends."""
+    table = tx.tables.referral
+    query = select(table).where(table.c.id == referral_id, table.c.agency_id == agency_id)
+    return tx.execute(query.with_for_update()).one()
+
+
 def page(
     tx: Tx, agency_id: str, *, since: datetime | None, after: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Row[Any]]:

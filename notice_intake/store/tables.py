@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from .columns import Id, Json, Serial, UtcDateTime
 from .columns import reference as _reference
+from .message_tables import messages as _messages
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -53,12 +54,15 @@ class Tables:
     nonce: Table
     signature: Table
     platform_key: Table
+    message: Table
+    mention: Table
+    answered: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -103,6 +107,9 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("not_before", UtcDateTime),
         Column("last_success_at", UtcDateTime),
         Column("created_at", UtcDateTime, nullable=False),
+        # An address that has not proved yet whose it is: url, secret, message, since.
+        Column("pending", Json),
+        Column("rotated_at", UtcDateTime),
     )
     return {"agency": agency, "credential": credential, "endpoint": endpoint}
 
@@ -199,6 +206,9 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("withheld", Boolean, nullable=False),
         Column("received_at", UtcDateTime, nullable=False),
         Column("updated_at", UtcDateTime, nullable=False),
+        # What was left where the clock stopped; where it runs again, until when instead of the referral's own time.
+        Column("clock_left", Integer),
+        Column("due_at", UtcDateTime),
         UniqueConstraint("referral_id", "position"),
         Index(None, "case_id"),
         Index(None, "agency_id", "case_id"),
@@ -276,6 +286,7 @@ def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("done_at", UtcDateTime),
         # Given when an agency first polls: commit order, not insert order, so that no reader skips a late commit.
         Column("feed_number", BigInteger),
+        Column("last_status", Integer),
         UniqueConstraint("lane", "position"),
         Index(None, "agency_id", "feed_number"),
     )

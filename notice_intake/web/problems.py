@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..auth.schemes import challenges
 from ..contract.problems import PLAIN, problem_of, type_of
-from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken
+from ..errors import CredentialsRefused, NoticeIntakeError, ReferenceTaken, ReferralChanged, TooManyRequests
 from ..ids import new_id
 
 log = logging.getLogger("notice_intake.api")
@@ -56,6 +56,10 @@ def of_ours(error: NoticeIntakeError) -> Response:
         headers.update(challenges())
     if isinstance(error, ReferenceTaken):
         headers["Location"] = f"{root()}/v1/referrals/{error.referral_id}"
+    if isinstance(error, ReferralChanged):
+        headers["ETag"] = f'"r{error.sequence}"'
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     if document["status"] == 503:
         log.warning("temporarily unavailable (%s)", request_id(), exc_info=error)
         headers["Retry-After"] = "5"

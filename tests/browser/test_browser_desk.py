@@ -287,3 +287,34 @@ def test_paper_shows_the_case_and_no_controls(come: Callable[..., Any]) -> None:
     assert not page.locator(".ni-bar").is_visible()
     assert page.locator("h1").is_visible()
     assert page.locator(".ni-referral").first.is_visible()
+
+
+@pytest.mark.parametrize(("width", "lang", "theme"), LOOKS)
+def test_an_agency_is_asked_by_keyboard_alone(come: Callable[..., Any], width: int, lang: str, theme: str) -> None:
+    page = come(width=width, lang=lang, color_scheme=theme)
+    press_and_arrive(page, "n")
+    case_id = page.locator("article").get_attribute("data-case")
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.id") == "question_reason"
+    assert faults(page) == []
+    page.locator("#question").focus()
+    # In the question's field, Ctrl + Enter asks: it never decides.
+    press_and_arrive(page, "Control+Enter")
+    assert page.evaluate("document.activeElement.id") == "ni-problem"
+    assert page.locator("#ni-ask .ni-error").count() == 3
+    assert faults(page) == []
+    assert overflow(page) == 0
+    page.locator("#question_reason").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.locator("[name=question_to]").first.focus()
+    page.keyboard.press("Space")
+    page.locator("#question").focus()
+    page.keyboard.type("a d 1 placeholder, and no key acts " * 8)
+    press_and_arrive(page, "Control+Enter")
+    assert page.locator("article").get_attribute("data-case") == case_id
+    assert page.locator("[data-notice=asked]").is_visible()
+    assert page.locator("#ni-messages").is_visible()
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert faults(page) == []
+    assert overflow(page) == 0

@@ -229,7 +229,8 @@ def test_the_log_names_nothing_that_an_agency_sent(house, receiver, caplog, brok
         house.platform.faults = [RuntimeError("the platform is down")] * 2
     if broken == "database":
         with house.mount.storage.begin() as tx:
-            tx.tables.item.drop(tx.connection)
+            for table in (tx.tables.mention, tx.tables.item):
+                table.drop(tx.connection)
     house.app.testing = False
     assert agency.refer(document).status_code in ((500, 503) if broken == "database" else (201,))
     if broken != "database":

@@ -17,7 +17,7 @@ from printed import ROOT, block, blocks, codes, rows, section, text
 
 from notice_intake.contract.problems import explanations
 from notice_intake.contract.referrals import HASHES, MAX_ITEMS
-from notice_intake.core.codes import ItemStatus, Outcome
+from notice_intake.core.codes import ItemStatus, Outcome, QuestionReason
 from notice_intake.core.referrals import CLOCK_SKEW
 from notice_intake.core.retries import DEFAULT, JITTER
 from notice_intake.delivery.guard import CallbackPolicy, Deadlines
@@ -28,7 +28,7 @@ __all__ = ["served"]  # a fixture
 
 PAGE = text("refer-to-us.md")
 #: What only the desk or the host can meet.
-NOT_AN_AGENCYS = {"not-permitted", "stale-version", "claim-held", "conflict", "bad_link", "bad-request"}
+NOT_AN_AGENCYS = {"not-permitted", "stale-version", "claim-held", "bad_link", "bad-request"}
 
 
 def printed_json(heading: str, holding: str = "") -> Any:
@@ -214,11 +214,16 @@ def test_the_words_for_status_and_outcome_are_all_there():
     table = rows(section(PAGE, "## What became of it"), "status")
     assert [codes(cells[0])[0] for cells in table] == [str(one) for one in ItemStatus]
     assert [codes(cells[0])[0] for cells in rows(PAGE, "outcome")] == [str(one) for one in Outcome]
-    unused = {codes(cells[0])[0] for cells in table if "Not sent in this version" in cells[1]}
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notice_intake" / "flows").glob("*.py"))
-    assert unused == {"needs_clarification", "withdrawn"}
-    assert "ItemStatus.NEEDS_CLARIFICATION" not in code
-    assert "status=ItemStatus.WITHDRAWN" not in code
+    assert [codes(cells[0])[0] for cells in rows(PAGE, "reason_code")] == [str(one) for one in QuestionReason]
+
+
+def test_the_printed_supplement_is_taken(served):
+    receipt = served.refer(FIRST).json()
+    served.environment |= {"REFERRAL": receipt["id"], "ETAG": '"r1"'}
+    answer = json.loads(served.shell(block(PAGE, "sh", "/supplements")))
+    assert answer["kind"] == "supplement"
+    assert [one["reference"] for one in answer["items"]] == ["31-1"]
+    assert json.loads(served.shell(block(PAGE, "sh", "/supplements")))["status"] == 412
 
 
 def listening(served: Served, process: subprocess.Popen[str]) -> str:
@@ -315,5 +320,5 @@ def test_the_printed_poller_reads_everything_once(served):
 def test_every_printed_program_is_tried_here():
     # The third is tried by test_refer_to_us_client.py.
     assert len(blocks(PAGE, "python")) == 3
-    assert len(blocks(PAGE, "sh")) == 2
+    assert len(blocks(PAGE, "sh")) == 3
     assert len(blocks(PAGE, "json")) == 6

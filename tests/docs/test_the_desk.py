@@ -121,6 +121,7 @@ def flags_of_the_code() -> set[str]:
         "flows/case_rows.py": r'^        \("(\w+)", .*\),$',
         "core/cases.py": r'flags = \("(\w+)",\)|None, \("(\w+)",\)\)',
         "flows/merge.py": r'flags, "(\w+)"[\])]',
+        "core/messages.py": r'"(needs_clarification|supplemented|complaint|withdrawn_after_decision)"',
     }
     found: set[str] = set()
     for path, pattern in sources.items():

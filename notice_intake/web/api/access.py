@@ -11,13 +11,14 @@ from datetime import datetime
 from flask import Request
 
 from ...auth.envelope import Envelope, Signed
-from ...errors import KeyReused, NoticeIntakeError, ReferenceTaken
+from ...errors import CredentialsRefused, KeyReused, NoticeIntakeError, ReferenceTaken
 from ...flows import evidence
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
 from ...settings import Settings
 from ...store.agencies import Agency
 from .. import bodies
+from . import limiting
 
 #: Where a request keeps whom it was found to come from, and the signature that waits to be stored with it.
 AGENCY, SIGNED = "notice_intake.agency", "notice_intake.signed"
@@ -51,6 +52,17 @@ def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keep
 
     A signature's nonce is spent, unless the caller ``keeps`` it, to spend it in the transaction of what it stores.
     """
+    limiting.admit(mount, request)
+    try:
+        found = _authenticated(mount, request, scope=scope, now=now, keeps=keeps)
+    except CredentialsRefused:
+        limiting.failed(mount, request)
+        raise
+    limiting.admit_agency(mount, request, agency_id=found.id)
+    return found
+
+
+def _authenticated(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool) -> Agency:
     envelope = _envelope(mount, request)
     with mount.storage.straight() as tx:
         found, signed = authenticate(mount, tx, envelope, scope=scope, now=now)

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from ...core.codes import MessageKind
 from ...flows.mount import Mount
 from .. import problems
-from . import health, receipts, referrals
+from . import endpoint, health, limiting, messages, receipts, referrals
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
 View = Callable[..., Response]
@@ -27,6 +28,16 @@ def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
         ("/v1/referrals", {"POST": referrals.post(mount_of), "GET": referrals.index(mount_of)}),
         ("/v1/referrals/bulk", {"POST": referrals.bulk(mount_of)}),
         ("/v1/referrals/<referral_id>", {"GET": referrals.show(mount_of)}),
+        ("/v1/referrals/<referral_id>/supplements", {"POST": messages.post(mount_of, MessageKind.SUPPLEMENT)}),
+        ("/v1/referrals/<referral_id>/withdrawal", {"POST": messages.post(mount_of, MessageKind.WITHDRAWAL)}),
+        ("/v1/referrals/<referral_id>/complaints", {"POST": messages.post(mount_of, MessageKind.COMPLAINT)}),
+        (
+            "/v1/endpoint",
+            {"GET": endpoint.show(mount_of), "PUT": endpoint.put(mount_of), "DELETE": endpoint.remove(mount_of)},
+        ),
+        ("/v1/endpoint/test", {"POST": endpoint.test(mount_of)}),
+        ("/v1/deliveries", {"GET": endpoint.deliveries(mount_of)}),
+        ("/v1/deliveries/<delivery_id>/replay", {"POST": endpoint.replay(mount_of)}),
         ("/v1/events", {"GET": referrals.events(mount_of)}),
         ("/v1/keys", {"GET": receipts.keys(mount_of)}),
         ("/v1/problems/<slug>", {"GET": health.problem()}),
@@ -73,5 +84,6 @@ def _common_headers(response: Response) -> Response:
         headers.add("Cache-Control", "no-store")
     headers.add("X-Request-Id", problems.request_id())
     headers.add("X-Content-Type-Options", "nosniff")
+    limiting.tell(headers)
     return response
 

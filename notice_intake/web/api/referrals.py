@@ -9,12 +9,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from flask import Request, Response, request
+from flask import Response, request
 
 from ...contract.queries import EventsQuery, ReferralsQuery
 from ...contract.strict_json import read_json
 from ...core.referrals import parse_time
-from ...errors import KeyRefused, NotFound
+from ...errors import NotFound
 from ...flows import status
 from ...flows.bulk import Origin, receive_lines
 from ...flows.evidence import keep_stream
@@ -24,10 +24,11 @@ from .. import bodies
 from ..problems import root, this_request
 from .access import STREAMS, agency_of, signature_of
 from .answers import Created, json_response
+from .conditions import idempotency_key
+from .limiting import spender
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
-_KEY = re.compile(r'(")?([A-Za-z0-9._:~-]{16,128})(?(1)")')
 #: What an id of ours can look like: no database is asked about anything else.
 _ID = re.compile(r"[A-Za-z0-9_]{1,40}")
 #: Answers to a bulk stream stay in memory up to this, then go to a file.
@@ -43,7 +44,7 @@ def post(mount_of: MountOf) -> View:
         agency = agency_of(mount, sent, scope="referrals:write", now=now, keeps=True)
         with signature_of(mount, sent) as signed:
             bodies.require(sent, "application/json")
-            key = _idempotency_key(sent)
+            key = idempotency_key(sent)
             body = bodies.whole(sent, limit=mount.settings.max_body_bytes)
             submission = Submission(read_json(body), body, mount.settings.channel, key, signed=signed)
             received = receive(mount, submission, agency=agency, now=now)
@@ -72,8 +73,11 @@ def bulk(mount_of: MountOf) -> View:
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
         origin = Origin(root(), signature_id)
+        count = spender(mount, agency.id)
         digest = hashlib.sha256()
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin):
+        for answer in receive_lines(
+            mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count
+        ):
             answers.write(answer)
             digest.update(answer)
         answers.seek(0)
@@ -129,16 +133,6 @@ def events(mount_of: MountOf) -> View:
         return json_response({"events": found, "next": place})
 
     return view
-
-
-def _idempotency_key(sent: Request) -> str | None:
-    value = sent.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if value is None:
-        return None
-    match = _KEY.fullmatch(value)
-    if match is None:
-        raise KeyRefused
-    return match[2]
 
 
 def _chunks(answers: IO[bytes]) -> Iterator[bytes]:

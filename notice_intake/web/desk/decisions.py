@@ -22,7 +22,7 @@ def add_routes(blueprint: Blueprint) -> None:
     """Add the decision form's address, and undo."""
     blueprint.add_url_rule("/cases/<case_id>/decision", "decision", decision, methods=["POST"])
     blueprint.add_url_rule("/cases/<case_id>/undo", "undo", undo, methods=["POST"])
-    for verb in ("decision", "look", "claim", "release", "takeover", "extend", "undo"):
+    for verb in ("decision", "look", "claim", "release", "takeover", "extend", "undo", "question"):
         blueprint.add_url_rule(f"/cases/<case_id>/{verb}", f"back_from_{verb}", _back)
 
 
@@ -44,8 +44,11 @@ def decision(case_id: str) -> ResponseReturnValue:
     except Conflict as conflict:
         return case_page(open_file(case_id), form=form, status=409, problem=conflict_told(conflict))
     except NotPermitted:
-        problem = desk.texts.gettext(N_("An instrument of this case needs a role that you do not have."))
-        return case_page(open_file(case_id), form=form, status=403, problem=problem)
+        file = open_file(case_id)
+        problem = N_("An instrument of this case needs a role that you do not have.")
+        if file.answered_by_others:
+            problem = N_("The complaint is about a decision of yours. Another moderator has to answer it.")
+        return case_page(file, form=form, status=403, problem=desk.texts.gettext(problem))
     until = taken.undo_until.isoformat() if taken.undo_until else ""
     notice = Notice("decided", case_id, form.draft.outcome, until)
     if request.form.get("then") == "queue":

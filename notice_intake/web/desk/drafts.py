@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 from ...core.catalogue import CATEGORIES, CATEGORY_KEYWORDS, EEA, EU, KEYWORDS
 from ...core.decisions import Draft
 from ...errors import FieldError
+from ...flows.questions import Question
 from ...flows.views import CaseFile, DecisionView
 from ..texts import Texts
 from . import words
@@ -32,6 +33,8 @@ class Form:
     seen: int
     #: (field, what is wrong)
     errors: tuple[tuple[str, str], ...] = ()
+    #: The question to an agency, as far as it was typed.
+    question: Question = field(default_factory=Question)
 
     def error(self, field: str) -> str:
         """Return what is wrong with a field, or nothing."""
@@ -61,6 +64,12 @@ def read_draft(form: MultiDict[str, str]) -> Draft:
         keywords=tuple(form.getlist("keywords")),
         impossibility=form.get("impossibility", ""),
     )
+
+
+def read_question(form: MultiDict[str, str]) -> Question:
+    """Return what a moderator would ask, and whom."""
+    text = form.get("question", "").replace("\r\n", "\n")
+    return Question(form.get("question_reason", ""), text, tuple(form.getlist("question_to")))
 
 
 def read_count(form: MultiDict[str, str], name: str) -> int:

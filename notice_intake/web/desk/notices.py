@@ -26,6 +26,7 @@ MESSAGES = {
     "released": N_("The case is free again."),
     "taken_over": N_("You have taken this case over."),
     "extended": N_("Your claim is extended."),
+    "asked": N_("The agency is asked. The case is free until it answers."),
     "replayed": N_("It will be tried again now."),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
+from ...core.messages import QUESTION_LIMIT
 from ..texts import N_, Texts
 
 STATES = {
@@ -94,6 +95,22 @@ FLAGS = {
     ),
     "clock_tightened": (N_("Clock tightened"), N_("A later referral set an earlier deadline."), "care"),
     "reopened": (N_("Reopened"), N_("This case was decided before and is open again."), "care"),
+    "needs_clarification": (N_("Waiting for the agency"), N_("A question to the agency is open."), "plain"),
+    "supplemented": (
+        N_("New from the agency"),
+        N_("The agency has added something: read it before you decide."),
+        "care",
+    ),
+    "complaint": (
+        N_("Complaint"),
+        N_("The agency asks to look at the decision again. Somebody else than who took it decides."),
+        "care",
+    ),
+    "withdrawn_after_decision": (
+        N_("Withdrawn after decision"),
+        N_("The agency no longer asks for what was carried out. Decide whether it stays."),
+        "alarm",
+    ),
     "withheld": (
         N_("Do not inform"),
         N_("The authority asks that the uploader is not told for now."),
@@ -101,6 +118,33 @@ FLAGS = {
     ),
     "imported": (N_("Imported"), N_("An operator put this in; its format may not say everything."), "plain"),
     "same_content_elsewhere": (N_("Same content"), N_("Another case holds the same content."), "care"),
+}
+
+#: why a moderator asks: (the reason, an example of what to write)
+QUESTION_REASONS = {
+    "content_not_found": N_("The content cannot be found"),
+    "not_precise": N_("It is not clear what exactly is meant"),
+    "translation_missing": N_("A translation is missing"),
+    "wrong_addressee": N_("We are not the right addressee"),
+    "manifest_error": N_("It contains a manifest error"),
+    "other": N_("Something else"),
+}
+MESSAGE_KINDS = {
+    "question": N_("Question to the agency"),
+    "supplement": N_("From the agency"),
+    "withdrawal": N_("Withdrawal"),
+    "complaint": N_("Complaint"),
+}
+#: (kind, result): (word, tone); without a result it is open
+MESSAGE_RESULTS = {
+    ("question", None): (N_("Waiting for the agency"), "care"),
+    ("question", "answered"): (N_("Answered"), "good"),
+    ("question", "decided"): (N_("Decided without an answer"), "plain"),
+    ("question", "withdrawn"): (N_("Withdrawn"), "plain"),
+    ("complaint", None): (N_("Waiting for a decision"), "care"),
+    ("complaint", "upheld"): (N_("Decision upheld"), "plain"),
+    ("complaint", "reversed"): (N_("Decision reversed"), "good"),
+    ("complaint", "withdrawn"): (N_("Withdrawn"), "plain"),
 }
 
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
@@ -174,6 +218,10 @@ ACTIONS = {
     "case.claim_expired": N_("Claim ran out"),
     "case.released": N_("Released"),
     "case.taken_over": N_("Taken over"),
+    "question.asked": N_("The agency was asked"),
+    "referral.supplemented": N_("The agency added something"),
+    "referral.withdrawn": N_("The agency withdrew"),
+    "complaint.received": N_("The agency complained"),
     "decision.recorded": N_("Decided"),
     "decision.undone": N_("Undone"),
     "decision.announced": N_("The agencies were told"),
@@ -185,7 +233,7 @@ ACTIONS = {
 }
 ACTORS = {"system": N_("the system")}
 #: the facts of a journal entry that say something to a person; ids and counts do not
-FACTS = {"reason": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
+FACTS = {"reason": N_("reason"), "reason_code": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
 
 #: the regimes' own words, where they are known here; a new regime shows in its own language until it is added
 REGIMES = (
@@ -197,6 +245,8 @@ REGIMES = (
     N_("House target: answer referrals within 24 hours"),
     N_("House target 24 hours; Art. 22(1) DSA gives trusted flaggers priority"),
     N_("House target 72 hours; Art. 16(6) DSA asks for a timely decision"),
+    N_("House target: look again within 72 hours; Art. 20(4) DSA asks for a timely answer"),
+    N_("House target: look within 24 hours at what an agency no longer asks for"),
 )
 DETAILS = (
     N_("Good faith"),
@@ -229,13 +279,21 @@ FIELD_ERRORS = {
     ("territories", "required"): N_("Say in which countries access ends."),
     ("territories", "unknown"): N_("Choose countries from the list."),
     ("impossibility", "required"): N_("Say why it cannot be carried out."),
+    ("question_reason", "required"): N_("Choose why you ask."),
+    ("question", "required"): N_("Write what you need to know."),
+    ("question_to", "required"): N_("Choose whom you ask."),
     ("reason", "required"): N_("Say why you take this case over."),
 }
 
 #: the heading of keywords that belong to no category
 UNGROUPED = N_("Other keywords")
 
-LIMITS = {"facts": FACTS_LIMIT, "explanation": EXPLANATION_LIMIT, "ground_reference": REFERENCE_LIMIT}
+LIMITS = {
+    "facts": FACTS_LIMIT,
+    "explanation": EXPLANATION_LIMIT,
+    "ground_reference": REFERENCE_LIMIT,
+    "question": QUESTION_LIMIT,
+}
 
 
 #: what a flow says when a thing can no longer be done

@@ -127,7 +127,7 @@ def make_door(storage: Storage, **options: Any) -> Door:
     """Mount on a fresh app, with small limits so that the tests stay quick."""
     app = Flask("host")
     platform, clock = FakePlatform(), FixedClock()
-    small = {"max_body_bytes": 60_000, "max_line_bytes": 20_000, "bulk_batch": 5}
+    small = {"max_body_bytes": 60_000, "max_line_bytes": 20_000, "bulk_batch": 5, "rate_failures": 0}
     options = {"secret_keys": ("k" * 40,), **small, **options}
     intake = NoticeIntake(platform=platform, moderators=FakeModerators(), storage=storage, clock=clock, **options)
     return Door(app, intake.init_app(app, url_prefix=PREFIX), platform, clock)

@@ -45,7 +45,7 @@ def test_a_referral_reads_as_its_receipt_said(door, reader):
     assert [one["id"] for one in answer.json["items"]] == [one["id"] for one in receipt["items"]]
     assert set(answer.json) == {
         *("id", "agency_reference", "instrument", "received_at", "due_at", "due_kind", "due_rule"),
-        *("updated_at", "sequence", "status_path", "items"),
+        *("updated_at", "sequence", "status_path", "items", "questions", "supplements", "complaints"),
     }
 
 

@@ -1,0 +1,56 @@
+"""Whether a callback address belongs to who named it: it has to give a challenge back."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ..core.journal import SYSTEM, Entry
+from ..delivery.answers import Answer
+from ..store import agencies, journal
+from ..store.agencies import Endpoint
+from ..store.storage import Tx
+
+
+def target(endpoint: Endpoint, callback: Any) -> tuple[str, Sequence[str]]:
+    """Return where a verification goes and what signs it; nothing where another one has taken its place."""
+    pending = endpoint.pending
+    if pending is None or pending["message"] != callback.id:
+        return "", ()
+    return pending["url"], (pending["secret"],) if pending["secret"] else endpoint.secrets[:1]
+
+
+def checked(answer: Answer, body: bytes) -> Answer:
+    """Return the answer as a failure unless it gives the challenge back: ``{"challenge": "..."}`` at the top level.
+
+    A server that only repeats what it gets does not pass: there the challenge stands further inside.
+    """
+    if answer.failure is not None:
+        return answer
+    wanted = json.loads(body)["data"]["challenge"]
+    try:
+        said = json.loads(answer.excerpt)
+    except ValueError:
+        said = None
+    given = said.get("challenge") if isinstance(said, dict) else None
+    same = isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
+    return answer if same else replace(answer, failure="challenge")
+
+
+def settle(tx: Tx, endpoint: Endpoint, callback: Any, *, now: datetime) -> None:
+    """Use an address that has given its challenge back, unless its agency has named another one meanwhile."""
+    agencies.lock(tx, endpoint.agency_id)
+    current = agencies.endpoints(tx, [endpoint.agency_id]).get(endpoint.agency_id)
+    if current is None or current.pending is None or current.pending["message"] != callback.id:
+        return
+    secret = current.pending["secret"]
+    values: dict[str, Any] = {"url": current.pending["url"], "state": "active", "pending": None, "failures": 0}
+    values |= {"not_before": None, "last_success_at": now}
+    if secret:
+        values |= {"secrets": [secret], "rotated_at": None}
+    agencies.note_endpoint(tx, current.id, **values)
+    journal.append(tx, [Entry(SYSTEM, "endpoint.verified", current.id, now, {"agency": current.agency_id})])

@@ -1,0 +1,161 @@
+"""How much one agency, and one address before it is known who calls, may ask for.
+
+Counted in this process unless ``rate_storage`` names a store that all processes share. The address is the one that the
+host's server sees: behind a proxy the host has to set it (Werkzeug's ``ProxyFix``).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from flask import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.datastructures import Headers
+
+from ...errors import TooManyRequests
+from ...flows.mount import Mount
+from ..problems import this_request
+from .counting import Counters
+
+_WINDOW = 60
+_KNOWN = "notice_intake.limits"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many in a minute, for each of those who are told apart by a key."""
+
+    name: str
+    item: RateLimitItemPerMinute
+
+
+class Limits:
+    """The limits of one mount."""
+
+    def __init__(self, mount: Mount) -> None:
+        settings = mount.settings
+        self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
+        self._space = f"notice-intake:{mount.name}"
+        wanted = (
+            ("agency", settings.rate_agency),
+            ("address", settings.rate_address),
+            ("credentials", settings.rate_failures),
+        )
+        self.policies = {name: Policy(name, RateLimitItemPerMinute(most)) for name, most in wanted if most}
+        #: ``RateLimit-Policy``, which guesses at credentials do not stand in.
+        self.shown = ", ".join(f'"{name}";q={most};w={_WINDOW}' for name, most in wanted[:2] if most)
+
+    def spend(self, name: str, key: str, *, cost: int = 1) -> None:
+        """Count; raises ``TooManyRequests`` once the limit is passed."""
+        policy = self.policies.get(name)
+        if policy is not None and not self._limiter.hit(policy.item, self._space, name, key, cost=cost):
+            raise TooManyRequests(name, retry_after=self._wait(policy, key))
+
+    def note(self, name: str, key: str) -> None:
+        """Count, and let it pass."""
+        policy = self.policies.get(name)
+        if policy is not None:
+            self._limiter.hit(policy.item, self._space, name, key)
+
+    def check(self, name: str, key: str) -> None:
+        """Raise ``TooManyRequests`` where nothing is left; counts nothing."""
+        policy = self.policies.get(name)
+        if policy is not None and not self._limiter.test(policy.item, self._space, name, key):
+            raise TooManyRequests(name, retry_after=self._wait(policy, key))
+
+    def left(self, name: str, key: str) -> tuple[int, int] | None:
+        """Return how many are left, and for how many seconds; None where there is no limit."""
+        policy = self.policies.get(name)
+        if policy is None:
+            return None
+        stats = self._limiter.get_window_stats(policy.item, self._space, name, key)
+        return max(stats.remaining, 0), _seconds(stats.reset_time)
+
+    def _wait(self, policy: Policy, key: str) -> int:
+        stats = self._limiter.get_window_stats(policy.item, self._space, policy.name, key)
+        return _seconds(stats.reset_time)
+
+
+def _storage(address: str) -> Any:
+    return Counters() if address == "memory://" else storage_from_string(address)
+
+
+def _seconds(until: float) -> int:
+    return min(max(math.ceil(until - time.time()), 1), _WINDOW)
+
+
+_of_mount: WeakKeyDictionary[Mount, Limits] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def limits_of(mount: Mount) -> Limits:
+    """Return the limits of a mount in this process."""
+    found = _of_mount.get(mount)
+    if found is None:
+        with _making:
+            found = _of_mount.get(mount) or _of_mount.setdefault(mount, Limits(mount))
+    return found
+
+
+def admit(mount: Mount, request: Request) -> None:
+    """Count a request for its address, before anybody asks who it is."""
+    limits, address = limits_of(mount), _caller(request)
+    try:
+        limits.check("credentials", address)
+        limits.spend("address", address)
+    except TooManyRequests:
+        # Only who is refused, or has proved who it is, hears of limits: each 401 is like every other.
+        request.environ[_KNOWN] = (limits, "address", address)
+        raise
+
+
+def failed(mount: Mount, request: Request) -> None:
+    """Count credentials that were refused."""
+    limits_of(mount).note("credentials", _caller(request))
+
+
+def _caller(request: Request) -> str:
+    """Return the address that is counted: of IPv6 the network, since whoever has one address there has its whole /64."""
+    address = request.remote_addr or ""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
+
+
+def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:
+    """Count a request for the agency that it proved to be."""
+    limits = limits_of(mount)
+    request.environ[_KNOWN] = (limits, "agency", agency_id)
+    limits.spend("agency", agency_id)
+
+
+def spender(mount: Mount, agency_id: str) -> Callable[[], None]:
+    """Return what counts one line of a stream: raises ``TooManyRequests`` once the limit is passed."""
+    limits = limits_of(mount)
+    return lambda: limits.spend("agency", agency_id)
+
+
+def tell(headers: Headers) -> None:
+    """Say in an answer what is allowed and what is left (draft-ietf-httpapi-ratelimit-headers)."""
+    known: tuple[Limits, str, str] | None = this_request().environ.get(_KNOWN)
+    if known is None:
+        return
+    limits, name, key = known
+    if limits.shown:
+        headers.add("RateLimit-Policy", limits.shown)
+    left = limits.left(name, key)
+    if left is not None:
+        headers.add("RateLimit", f'"{name}";r={left[0]};t={left[1]}')

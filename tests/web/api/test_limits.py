@@ -1,0 +1,97 @@
+"""How much one agency, one address, and one who guesses may ask for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from contract.specimens import INSTRUMENTS  # noqa: F401  the door needs them importable
+from door import PREFIX, check_problem, make_door
+
+from notice_intake import Storage
+from notice_intake.store import migrate
+
+
+@pytest.fixture
+def limited(tmp_path):
+    opened = []
+
+    def make(**options):
+        storage = Storage.from_url(f"sqlite:///{tmp_path / f'limits{len(opened)}.db'}")
+        migrate.upgrade(storage)
+        opened.append(storage)
+        return make_door(storage, **options)
+
+    yield make
+    for storage in opened:
+        storage.dispose()
+
+
+def test_what_is_left_is_told_and_then_refused(limited):
+    door = limited(rate_agency=3, rate_address=50)
+    for left in (2, 1, 0):
+        answer = door.one.get("/v1/referrals")
+        assert answer.status_code == 200
+        assert answer.headers["RateLimit-Policy"] == '"agency";q=3;w=60, "address";q=50;w=60'
+        assert answer.headers["RateLimit"].startswith(f'"agency";r={left};t=')
+    refused = door.one.refer()
+    problem = check_problem(refused, status=429, slug="quota-exceeded")
+    assert problem["violated-policies"] == ["agency"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert door.two.get("/v1/referrals").status_code == 200
+
+
+def test_an_address_is_limited_before_anybody_asks_who_it_is(limited):
+    door = limited(rate_address=2)
+    for _ in range(2):
+        assert door.client.get(f"{PREFIX}/v1/referrals").status_code == 401
+    refused = door.one.get("/v1/referrals")
+    assert check_problem(refused, status=429, slug="quota-exceeded")["violated-policies"] == ["address"]
+    other = door.client.get(
+        f"{PREFIX}/v1/referrals", headers=door.one.headers, environ_overrides={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    assert other.status_code == 200
+    # A header that anybody can write changes nothing.
+    forged = door.client.get(f"{PREFIX}/v1/referrals", headers={**door.one.headers, "X-Forwarded-For": "192.0.2.8"})
+    assert forged.status_code == 429
+
+
+def test_whoever_guesses_is_stopped(limited):
+    door = limited(rate_failures=5)
+    answers = [door.client.get(f"{PREFIX}/v1/referrals", headers={"Authorization": "Bearer x"}) for _ in range(7)]
+    assert [one.status_code for one in answers] == [401] * 5 + [429] * 2
+    assert answers[-1].json["violated-policies"] == ["credentials"]
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+
+
+def test_each_line_of_a_stream_counts(limited):
+    door = limited(rate_agency=4)
+    lines = b"\n".join(json.dumps(door.one.document()).encode() for _ in range(5))
+    answer = door.post(lines, path="/v1/referrals/bulk", Content_Type="application/x-ndjson")
+    found = [json.loads(line) for line in answer.data.splitlines()]
+    assert [one["status"] for one in found] == [201, 201, 201, 429, 429]
+    assert found[-1]["problem"]["retry_after"] >= 1
+    assert door.one.get("/v1/referrals").status_code == 429
+
+
+def test_no_limit_tells_nothing(limited):
+    door = limited(rate_agency=0, rate_address=0, rate_failures=0)
+    answer = door.one.get("/v1/referrals")
+    assert answer.status_code == 200
+    assert "RateLimit" not in answer.headers
+    assert "RateLimit-Policy" not in answer.headers
+    assert [door.client.get(f"{PREFIX}/v1/referrals").status_code for _ in range(30)] == [401] * 30
+
+
+def test_a_whole_network_of_ipv6_counts_as_one_address(limited):
+    door = limited(rate_address=2)
+
+    def status(address):
+        return door.client.get(
+            f"{PREFIX}/v1/referrals", headers=door.one.headers, environ_overrides={"REMOTE_ADDR": address}
+        ).status_code
+
+    assert [status(f"2001:db8:1:2::{number}") for number in (1, 2, 3)] == [200, 200, 429]
+    assert status("2001:db8:1:3::1") == 200
+    # What only looks like one network are many addresses.
+    assert [status(f"::ffff:192.0.2.{number}") for number in (1, 2, 3)] == [200] * 3
