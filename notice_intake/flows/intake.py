@@ -116,7 +116,8 @@ class Batch:
         standing = self._standing.get(key)
         if standing is None:
             row = case_row(prepared, index, key=key, now=self._now)
-            row |= clock_columns(due, priority, prepared.instrument.code, flags_of(prepared, index))
+            flags, code = flags_of(prepared, index), prepared.instrument.code
+            row |= clock_columns(due, priority=priority, instrument=code, flags=flags)
             if not prepared.resolved:
                 self._outbox.append(self._resolve_later(row))
             self._standing[key] = standing = _Standing(row["id"], row, None, None)
@@ -135,7 +136,9 @@ class Batch:
         )
         standing.joined = joined
         if standing.row is not None:
-            standing.row |= clock_columns(case.due, case.priority, case.instrument, case.flags)
+            standing.row |= clock_columns(
+                case.due, priority=case.priority, instrument=case.instrument, flags=case.flags
+            )
         return standing, joined.status
 
     def _save(self, tx: Tx, standing: _Standing) -> bool:

@@ -85,7 +85,7 @@ def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[dict[str, An
     )
 
 
-def clock_columns(due: Due, priority: int, instrument: str, flags: tuple[str, ...]) -> dict[str, Any]:
+def clock_columns(due: Due, *, priority: int, instrument: str, flags: tuple[str, ...]) -> dict[str, Any]:
     """Return what further items can change of a case."""
     return {
         "priority": priority,

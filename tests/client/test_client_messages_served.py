@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 from scripted import Served
 
-from notice_intake.client import Conflict, NotFound, Refused
+from notice_intake.client import Conflict, NotFound
 from notice_intake.client.command import main
-
-
-@pytest.fixture(autouse=True)
-def _messages(platform: Served) -> None:
-    """Only where the API has these calls."""
-    with pytest.raises((Conflict, NotFound, Refused)) as answered:
-        platform.client().withdraw("ref_none", reason="Placeholder.")
-    if "URL" in answered.value.problem.detail:  # no route, rather than no referral
-        pytest.skip("this API has no calls for messages yet")
 
 
 def test_facts_are_added_and_a_version_that_is_stale_is_refused(platform: Served):

@@ -118,7 +118,7 @@ def test_the_flags_are_all_that_the_desk_can_show():
 def flags_of_the_code() -> set[str]:
     """Return every flag that the code sets, by where it sets them."""
     sources = {
-        "flows/case_rows.py": r'^        \("(\w+)", .*\),$',
+        "flows/prepared.py": r'^        \("(\w+)", .*\),$',
         "core/cases.py": r'flags = \("(\w+)",\)|None, \("(\w+)",\)\)',
         "flows/merge.py": r'flags, "(\w+)"[\])]',
         "core/messages.py": r'"(needs_clarification|supplemented|complaint|withdrawn_after_decision)"',
