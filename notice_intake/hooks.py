@@ -12,7 +12,7 @@ from .core.targets import Content, Target
 
 @runtime_checkable
 class Platform(Protocol):
-    """The host, as seen by notice_intake. Every method may be called again with the same key and must then do nothing new.
+    """The host, as seen by notice_intake. Called again with the same key, a method must do nothing new.
 
     An exception means "try again later"; ``errors.PlatformRefused`` means "never". Calls come from web processes
     (``resolve``) and from the worker (all others), never inside a transaction of ours.

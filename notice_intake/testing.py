@@ -32,7 +32,7 @@ class FixedClock:
 
 
 class FakePlatform:
-    """A platform in memory: knows every link whose last path part is ``p`` and digits, and does what it is asked once."""
+    """A platform in memory: knows every link that ends in ``p`` and digits, and does what it is asked once."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()

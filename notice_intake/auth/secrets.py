@@ -14,7 +14,7 @@ from ..errors import SettingsError
 
 
 class Secrets:
-    """The mount's secret keys, oldest first. Each purpose has its own salt, so that nothing signed for one opens another."""
+    """The mount's secret keys, oldest first. Each purpose has its own salt: what is signed for one opens no other."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:

@@ -12,7 +12,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 _HOUR_AND_MINUTE = "([01][0-9]|2[0-3]):[0-5][0-9]"
 #: RFC 3339 with seconds and an offset; years that every reader knows, and no leap second: hardly any reader takes one.
 TIME_PATTERN = (
-    rf"^(19|20)[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR_AND_MINUTE}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR_AND_MINUTE})$"
+    rf"^(19|20)[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR_AND_MINUTE}:[0-5][0-9](\.[0-9]{{1,6}})?"
+    rf"(Z|[+-]{_HOUR_AND_MINUTE})$"
 )
 #: BCP 47, as far as its shape goes.
 LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$"

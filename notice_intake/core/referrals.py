@@ -55,9 +55,7 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def build(
-    document: Mapping[str, Any], *, now: datetime, past_times: Sequence[tuple[str, ...]] = ()
-) -> Referral:
+def build(document: Mapping[str, Any], *, now: datetime, past_times: Sequence[tuple[str, ...]] = ()) -> Referral:
     """Return the referral that an accepted document describes. ``past_times`` are those that its instrument adds.
 
     Raises ``DocumentRefused`` for what no schema can say: a time in the future, a link that cannot be read, an item

@@ -133,7 +133,7 @@ def _is_clean(content: Content) -> bool:
     optional = (content.uploader, content.uploader_name, content.language, *[one.url for one in content.parts])
     try:
         texts = (content.kind, content.title, *[one.text for one in content.parts], *[one for one in optional if one])
-        together = "".join(texts + (*content.facts.keys(), *content.facts.values()))
+        together = "".join((*texts, *content.facts.keys(), *content.facts.values()))
     except TypeError:
         return False
     fits = 0 < len(content.kind) <= KIND_LENGTH and len(content.language or "") <= LANGUAGE_LENGTH

@@ -84,7 +84,9 @@ def expire(mount: Mount, *, now: datetime) -> int:
     with mount.storage.begin() as tx:
         over = cases.expire_claims(tx, now=now)
         facts = [{"moderator": moderator_id} for _, moderator_id in over]
-        entries = [Entry(SYSTEM, "case.claim_expired", one[0], now, fact) for one, fact in zip(over, facts, strict=True)]
+        entries = [
+            Entry(SYSTEM, "case.claim_expired", one[0], now, fact) for one, fact in zip(over, facts, strict=True)
+        ]
         journal.append(tx, entries)
     return len(over)
 
@@ -117,5 +119,7 @@ def _holder(mount: Mount, moderator: Moderator, now: datetime) -> Holder:
     return Holder(moderator.id, moderator.name, now + mount.settings.claim)
 
 
-def _note(tx: Tx, action: str, case_id: str, *, actor: Actor, now: datetime, facts: dict[str, str] | None = None) -> None:
+def _note(
+    tx: Tx, action: str, case_id: str, *, actor: Actor, now: datetime, facts: dict[str, str] | None = None
+) -> None:
     journal.append(tx, [Entry(actor, action, case_id, now, facts or {})])

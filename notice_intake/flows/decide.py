@@ -32,9 +32,7 @@ class Decided:
     undo_until: datetime | None
 
 
-def decide(
-    mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, version: int, now: datetime
-) -> Decided:
+def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, version: int, now: datetime) -> Decided:
     """Record a decision on the case as the moderator saw it, and everything that follows from it, in one transaction.
 
     Raises ``StaleVersion`` where the case changed since, ``ClaimHeld`` where somebody else holds it,
@@ -160,7 +158,7 @@ def _enqueue(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
                 position=first + step,
                 due_at=effect.due_at,
                 case_id=case.id,
-                # All work of a decision carries its id, so that undoing finds it; what is reverted stands in supersedes.
+                # All work of a decision carries its id: undoing finds it so. What is reverted stands in supersedes.
                 decision_id=decision_id,
                 created_at=verdict.decision.decided_at,
             )

@@ -23,7 +23,13 @@ from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, Q
 
 
 def queue_page(
-    mount: Mount, wanted: QueueFilter, *, moderator: Moderator, now: datetime, cursor: str | None = None, limit: int = 50
+    mount: Mount,
+    wanted: QueueFilter,
+    *,
+    moderator: Moderator,
+    now: datetime,
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> QueuePage:
     """Return a page of the queue, most urgent first. Raises ``DocumentRefused`` for a cursor that is not ours."""
     after = read_cursor(mount, cursor, "queue")
@@ -114,7 +120,10 @@ def effects_page(
         place = (after[0], after[1]) if after else None
         rows = outbox.page(tx, state=EffectState(state), after=place, limit=limit + 1)
         names = {one.id: one.name for one in agencies.everyone(tx)}
-    shown = [effect_view(row, agencies={row.referral_id: names.get(row.agency_id, "")}, references={}) for row in rows[:limit]]
+    shown = [
+        effect_view(row, agencies={row.referral_id: names.get(row.agency_id, "")}, references={})
+        for row in rows[:limit]
+    ]
     more = len(rows) > limit
     last = rows[limit - 1] if more else None
     token = write_cursor(mount, [last.created_at.isoformat(), last.id], "effects") if last is not None else None
@@ -161,7 +170,9 @@ def read_cursor(mount: Mount, cursor: str | None, purpose: str) -> list[Any] | N
     except BadSignature:
         detail = "This cursor was not given out here. Start again without one."
         raise DocumentRefused([FieldError("/cursor", "invalid", detail)]) from None
-    return [datetime.fromisoformat(one) if isinstance(one, str) and "T" in one and ":" in one else one for one in values]
+    return [
+        datetime.fromisoformat(one) if isinstance(one, str) and "T" in one and ":" in one else one for one in values
+    ]
 
 
 def _cursor_after(mount: Mount, row: Any, state: str) -> str:

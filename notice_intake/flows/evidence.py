@@ -122,8 +122,6 @@ def _parsed(field: str) -> Any:
 
 def _labelled(field: str) -> tuple[str, Any]:
     members: Any = http_sf.parse(field.encode("ascii"), tltype="dictionary")
-    found = [
-        (label, one) for label, one in members.items() if isinstance(one[0], list) and one[1].get("tag") == TAG
-    ]
+    found = [(label, one) for label, one in members.items() if isinstance(one[0], list) and one[1].get("tag") == TAG]
     ((label, member),) = found
     return label, member

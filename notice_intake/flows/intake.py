@@ -194,8 +194,7 @@ class Batch:
         if status is not ItemStatus.RECEIVED:
             statuses = dict.fromkeys((ItemStatus.DECIDED, status))
             self._answered += [
-                Change(item_id, prepared.referral_id, item.reference, standing.id, one, outcome)
-                for one in statuses
+                Change(item_id, prepared.referral_id, item.reference, standing.id, one, outcome) for one in statuses
             ]
         return row
 

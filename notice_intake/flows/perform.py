@@ -1,4 +1,4 @@
-"""Performing effects: announce, enforce, revert, inform, resolve. Each ends in one transaction that says what came of it.
+"""Performing effects: announce, enforce, revert, inform, resolve. Each ends in one transaction that says so.
 
 The host is never called inside a transaction. A crash between its answer and our commit calls it again with the same
 key; it must then do nothing new.
@@ -143,9 +143,7 @@ def _preserve(mount: Mount, action: Action, now: datetime) -> None:
     evidence = mount.platform.capture(action.content_key or "")
     if evidence is not None:
         with mount.storage.begin() as tx:
-            decisions.keep_evidence(
-                tx, evidence, case_id=action.case_id, decision_id=action.decision_id, now=now
-            )
+            decisions.keep_evidence(tx, evidence, case_id=action.case_id, decision_id=action.decision_id, now=now)
 
 
 def _revert(mount: Mount, task: Task, _now: datetime) -> Confirmation:
@@ -216,7 +214,11 @@ def _enforced(mount: Mount, tx: Tx, task: Task, confirmation: Confirmation, now:
     current = cases.find(tx, case.id, lock=True)
     rows = [row for row in cases.member_rows(tx, case.id) if _concerned(row, current, decision)]
     _move(tx, rows, status=ItemStatus.EFFECTED, outcome=Outcome(decision.outcome), now=now)
-    if current is not None and current.decision_id == decision.id and current.state in (CaseState.DECIDED, CaseState.FAILED):
+    if (
+        current is not None
+        and current.decision_id == decision.id
+        and current.state in (CaseState.DECIDED, CaseState.FAILED)
+    ):
         cases.note(tx, case.id, state=CaseState.CLOSED)
     facts = {"decision": decision.id, "outcome": decision.outcome, "at": at.isoformat(timespec="milliseconds")}
     journal.append(tx, [Entry(SYSTEM, "decision.effected", case.id, now, facts)])

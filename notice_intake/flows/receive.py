@@ -246,9 +246,7 @@ def _again(row: Any, prepared: Prepared) -> Received | NoticeIntakeError:
     return ReferenceTaken(row.id)
 
 
-def _second(
-    prepared: Prepared, first: Prepared, answer: Received | NoticeIntakeError
-) -> Received | NoticeIntakeError:
+def _second(prepared: Prepared, first: Prepared, answer: Received | NoticeIntakeError) -> Received | NoticeIntakeError:
     if isinstance(answer, Received) and prepared.fingerprint == first.fingerprint:
         return replace(answer, replayed=True)
     return ReferenceTaken(first.referral_id)

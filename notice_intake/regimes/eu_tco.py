@@ -153,6 +153,4 @@ REMOVAL_ORDER = Instrument(
     details=_order_details,
 )
 
-REGIME = Regime(
-    code="eu.tco", name="Terrorist content online", instruments=((REMOVAL_ORDER, RemovalOrderSchema),)
-)
+REGIME = Regime(code="eu.tco", name="Terrorist content online", instruments=((REMOVAL_ORDER, RemovalOrderSchema),))

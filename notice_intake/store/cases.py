@@ -167,7 +167,7 @@ def change_items(tx: Tx, item_ids: Sequence[str], *, now: datetime, **values: An
 
 
 def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
-    """Move the items of ``case`` to ``known``, which takes the stricter clock, and close ``case`` without an outcome."""
+    """Move the items of ``case`` to ``known``, which takes the stricter clock; close ``case`` without an outcome."""
     table, item = tx.tables.case, tx.tables.item
     moved = tx.execute(update(item).where(item.c.case_id == case.id).values(case_id=known.id)).rowcount
     values: dict[str, Any] = {"referrals": table.c.referrals + moved, "updated_at": now}
@@ -225,7 +225,6 @@ def expire_claims(tx: Tx, *, now: datetime) -> list[tuple[str, str]]:
 #: SQLite uses the partial index of the queue only where it sees the value itself.
 OPEN: Any = literal_column("'open'")
 UNCLAIMED: Mapping[str, None] = {"claimed_by": None, "claimed_name": None, "claimed_until": None}
-
 
 
 def _held(holder: Holder) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, text, tu
 from ..core.codes import EffectKind, EffectState
 from .storage import Tx
 
-#: How long a piece of work may take before another worker may take it over: longer than the total deadline of a callback.
+#: After so long another worker may take a piece of work over: longer than the total deadline of a callback.
 LEASE = timedelta(seconds=60)
 #: The one message that goes to an address which has not proved yet whose it is.
 VERIFICATION = "endpoint.verification"
@@ -172,9 +172,7 @@ def of_case(tx: Tx, case_id: str, *, limit: int = 200) -> Sequence[Row[Any]]:
     return tx.execute(query.limit(limit)).all()
 
 
-def page(
-    tx: Tx, *, state: EffectState, after: tuple[datetime, str] | None, limit: int
-) -> Sequence[Row[Any]]:
+def page(tx: Tx, *, state: EffectState, after: tuple[datetime, str] | None, limit: int) -> Sequence[Row[Any]]:
     """Return work in one state, oldest first."""
     table = tx.tables.outbox
     # A literal state, for the partial index on what is dead.
@@ -191,9 +189,7 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     let a reader step over a row whose transaction was still open.
     """
     table = tx.tables.outbox
-    mine = and_(
-        table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None)
-    )
+    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None))
     _one_reader(tx, agency_id)
     fresh = select(table.c.id).where(mine, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
@@ -233,5 +229,3 @@ def oldest_due(tx: Tx, *, now: datetime) -> datetime | None:
     free = and_(_DUE, t.c.due_at <= now, ~_blocked(tx, t), _reachable(tx, t, now=now, busy=()))
     query = select(t.c.due_at).where(free).order_by(t.c.due_at).limit(1)
     return tx.execute(query).scalar_one_or_none()
-
-

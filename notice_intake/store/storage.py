@@ -69,7 +69,9 @@ class Tx:
     #: To be called after the outermost commit.
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
-    def execute(self, statement: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> CursorResult[Any]:
+    def execute(
+        self, statement: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
         """Run a statement on the connection of this transaction, past the ORM."""
         return self.connection.execute(statement, values)
 
@@ -96,9 +98,7 @@ class Tx:
 class Storage:
     """The database of one mount. Make it with one of the three ``from_`` constructors."""
 
-    def __init__(
-        self, factory: Callable[[], Session] | None, *, tables: Tables, engine: Engine | None = None
-    ) -> None:
+    def __init__(self, factory: Callable[[], Session] | None, *, tables: Tables, engine: Engine | None = None) -> None:
         self._factory = factory
         self.tables = tables
         self._engine = engine

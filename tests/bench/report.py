@@ -23,7 +23,7 @@ def write(results: Sequence[Result], *, postgres_version: str) -> Path:
         "# Benchmarks",
         "",
         f"One run of `make bench` on {datetime.now(UTC):%Y-%m-%d}. **Read the ratios.** Each compares two things that",
-        "ran side by side, in interleaved rounds, on one machine; the absolute figures behind them hold for that machine",
+        "ran side by side, in rounds, on one machine; the absolute figures behind them hold for that machine",
         "and that hour only. The load generator, the servers and the databases share the processors.",
         "",
         "## How to repeat",

@@ -99,8 +99,10 @@ def _check_stored(subject: _Subject) -> None:
         ]
     wanted = [1, 1, 2, 2]
     # What was under way when the generator stopped is stored too, though nobody read the answer.
-    if any(not answered * each <= count <= (answered + 8 * len(subject.loads)) * each
-           for count, each in zip(counts, wanted, strict=True)):
+    if any(
+        not answered * each <= count <= (answered + 8 * len(subject.loads)) * each
+        for count, each in zip(counts, wanted, strict=True)
+    ):
         raise RuntimeError(f"{answered} referrals were answered, but the tables hold {counts}")
 
 

@@ -83,7 +83,14 @@ def test_a_threat_to_life_makes_a_voluntary_referral_urgent():
         (Outcome.VISIBILITY_RESTRICTED, CaseState.CLOSED, REMOVAL_ORDER, SECURITY, ItemStatus.RECEIVED, None),
         # Access may have ended in fewer countries than an order asks for.
         (Outcome.ACCESS_DISABLED, CaseState.CLOSED, REMOVAL_ORDER, SECURITY, ItemStatus.RECEIVED, None),
-        (Outcome.ACCESS_DISABLED, CaseState.CLOSED, IRU_REFERRAL, SECURITY, ItemStatus.EFFECTED, Outcome.ACCESS_DISABLED),
+        (
+            Outcome.ACCESS_DISABLED,
+            CaseState.CLOSED,
+            IRU_REFERRAL,
+            SECURITY,
+            ItemStatus.EFFECTED,
+            Outcome.ACCESS_DISABLED,
+        ),
         # What could not be found for a referral is looked for again for an order.
         (Outcome.NOT_FOUND, CaseState.CLOSED, IRU_REFERRAL, SECURITY, ItemStatus.DECIDED, Outcome.NOT_FOUND),
         (Outcome.ALREADY_GONE, CaseState.CLOSED, REMOVAL_ORDER, SECURITY, ItemStatus.RECEIVED, None),

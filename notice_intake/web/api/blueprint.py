@@ -86,4 +86,3 @@ def _common_headers(response: Response) -> Response:
     headers.add("X-Content-Type-Options", "nosniff")
     limiting.tell(headers)
     return response
-

@@ -124,7 +124,7 @@ def failed(mount: Mount, request: Request) -> None:
 
 
 def _caller(request: Request) -> str:
-    """Return the address that is counted: of IPv6 the network, since whoever has one address there has its whole /64."""
+    """Return the address that is counted: of IPv6 the network: whoever has one address there has its whole /64."""
     address = request.remote_addr or ""
     if ":" not in address:
         return address

@@ -75,9 +75,7 @@ def bulk(mount_of: MountOf) -> View:
         origin = Origin(root(), signature_id)
         count = spender(mount, agency.id)
         digest = hashlib.sha256()
-        for answer in receive_lines(
-            mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count
-        ):
+        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count):
             answers.write(answer)
             digest.update(answer)
         answers.seek(0)
