@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..contract.problems import problem_of
@@ -112,7 +113,8 @@ class _Batch:
     agency: Agency
     now: datetime
     attempt: Attempt | None
-    stored: Future[bool] | None = None
+    #: Waits until the rows are stored; False where something of them was there already.
+    stored: Callable[[], bool] | None = None
 
     @classmethod
     def begin(cls, mount: Mount, lines: list[_Line], *, agency: Agency, now: datetime) -> _Batch:
@@ -127,8 +129,11 @@ class _Batch:
 
     def store(self, mount: Mount, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
-        if self.attempt is not None:
-            self.stored = storing.submit(together(mount.storage).store, self.attempt.fresh)
+        if self.attempt is None:
+            return
+        store = partial(together(mount.storage).store, self.attempt.fresh)
+        # A host's own connections may belong to the thread or the context of the request: they stay there.
+        self.stored = storing.submit(store).result if mount.storage.owned else store
 
     def finish(self, mount: Mount, *, root: str) -> bytes:
         """Wait until it is stored, the slow way where something of it was there already; return the answers."""
@@ -137,7 +142,7 @@ class _Batch:
         return b"".join([_answer(number, result, root=root) for number, result in results])
 
     def _answers(self, mount: Mount) -> list[Received | NoticeIntakeError]:
-        if self.attempt is not None and self.stored is not None and self.stored.result():
+        if self.attempt is not None and self.stored is not None and self.stored():
             return self.attempt.received(mount)
         try:
             return store_carefully(mount, self.good, agency=self.agency, now=self.now)

@@ -258,6 +258,10 @@ def test_flask_sqlalchemy_from_request_to_carried_out(database):
     assert [action.content_key for action in mount.platform.applied.values()] == ["p7"]
     assert agency.get(receipt.json["status_path"]).json["items"][0]["status"] == "effected"
     assert agency.get(f"/v1/referrals/{received.referral_id}").status_code == 200
+    lines = "\n".join(json.dumps(agency.document()) for _ in range(3))
+    headers = {**agency.headers, "Content-Type": "application/x-ndjson"}
+    answered = app.test_client().post("/notices/v1/referrals/bulk", data=lines, headers=headers)
+    assert [json.loads(line)["status"] for line in answered.data.splitlines()] == [201, 201, 201]
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
