@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,6 +29,19 @@ from .counting import Counters
 
 _WINDOW = 60
 _KNOWN = "notice_intake.limits"
+
+
+class _PerMinute(RateLimitItemPerMinute):
+    """A limit whose keys are made once, not for each look at a counter: a request has five."""
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:
+        """Return the name of a counter."""
+        return _key(self, *identifiers)
+
+
+@lru_cache(maxsize=4096)
+def _key(item: _PerMinute, *identifiers: bytes | str | float) -> str:
+    return RateLimitItemPerMinute.key_for(item, *identifiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +64,7 @@ class Limits:
             ("address", settings.rate_address),
             ("credentials", settings.rate_failures),
         )
-        self.policies = {name: Policy(name, RateLimitItemPerMinute(most)) for name, most in wanted if most}
+        self.policies = {name: Policy(name, _PerMinute(most)) for name, most in wanted if most}
         #: ``RateLimit-Policy``, which guesses at credentials do not stand in.
         self.shown = ", ".join(f'"{name}";q={most};w={_WINDOW}' for name, most in wanted[:2] if most)
 
