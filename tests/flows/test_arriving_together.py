@@ -1,0 +1,99 @@
+"""Referrals that arrive at the same moment share transactions; each is stored once and answered for itself."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from conftest import House
+from sqlalchemy import func, select
+
+from notice_intake.errors import KeyReused, ReferenceTaken
+from notice_intake.flows.receive import Received, Submission, receive
+from notice_intake.store import agencies
+from notice_intake.store.together import together
+
+
+def submission(reference: str, *paths: str, key: str | None = None) -> Submission:
+    document = {
+        "instrument": "eu.iru.referral",
+        "agency_reference": reference,
+        "language": "en",
+        "category": "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
+        "grounds": [{"kind": "terms", "reference": "Terms, 4.2"}],
+        "items": [
+            {"reference": str(number), "target": {"kind": "url", "url": f"https://platform.example/{path}"}}
+            for number, path in enumerate(paths)
+        ],
+    }
+    return Submission(document, repr(document).encode(), "api", key)
+
+
+def at_once(house: House, jobs: list[list[Submission]]) -> list[Any]:
+    """Refer each list in a thread of its own, all starting together; return what came of each, in any order."""
+    house.agency()
+    with house.mount.storage.read() as tx:
+        (agency,) = agencies.everyone(tx)
+    start, found = threading.Barrier(len(jobs)), []
+
+    def refer(mine: list[Submission]) -> None:
+        start.wait()
+        for one in mine:
+            try:
+                found.append(receive(house.mount, one, agency=agency, now=house.clock.now))
+            except Exception as error:
+                found.append(error)
+
+    threads = [threading.Thread(target=refer, args=(mine,)) for mine in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def count(house: House, table: Callable[[Any], Any]) -> int:
+    with house.mount.storage.read() as tx:
+        return int(tx.execute(select(func.count()).select_from(table(tx.tables))).scalar_one())
+
+
+def test_all_are_stored_with_their_cases(house):
+    jobs = [[submission(f"R-{t}-{n}", f"p{t}{n}1", f"p{t}{n}2") for n in range(10)] for t in range(1, 7)]
+    found = at_once(house, jobs)
+    assert len({one.referral_id for one in found}) == 60
+    assert [count(house, one) for one in (lambda t: t.referral, lambda t: t.item, lambda t: t.case)] == [60, 120, 120]
+
+
+def test_content_that_several_name_at_once_becomes_one_case(house):
+    jobs = [[submission(f"R-{t}-{n}", f"p{n}", f"p9{t}{n}") for n in range(8)] for t in range(1, 6)]
+    found = at_once(house, jobs)
+    assert all(isinstance(one, Received) for one in found), found
+    assert [count(house, one) for one in (lambda t: t.referral, lambda t: t.item)] == [40, 80]
+    with house.mount.storage.read() as tx:
+        case = tx.tables.case
+        shared = tx.execute(select(case.c.key, case.c.referrals).where(case.c.referrals > 1)).all()
+    assert sorted(shared) == [(f"content:p{n}", 5) for n in range(8)]
+    assert count(house, lambda t: t.case) == 8 + 40
+
+
+def test_one_reference_at_once_is_stored_once(house):
+    jobs = [[submission("R-1", "p1"), submission(f"R-2-{t}", f"p2{t}")] for t in range(6)]
+    outcomes = Counter(type(one) for one in at_once(house, jobs))
+    assert outcomes == {Received: 7, ReferenceTaken: 5}
+    assert count(house, lambda t: t.referral) == 7
+
+
+def test_one_idempotency_key_at_once_gives_one_receipt(house):
+    same = [[submission("R-1", "p1", key="k" * 20)] for _ in range(5)]
+    found = at_once(house, [*same, [submission("R-9", "p9", key="k" * 20)]])
+    outcomes = Counter(type(one) for one in found)
+    assert outcomes[KeyReused] in (1, 5), "whichever body came first, the other is refused"
+    assert len({one.receipt for one in found if isinstance(one, Received)}) == 1
+    assert count(house, lambda t: t.referral) == 1
+
+
+def test_a_storage_has_one_meeting_place(house, make_house):
+    other = make_house()
+    assert together(house.mount.storage) is together(other.mount.storage)
