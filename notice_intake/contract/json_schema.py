@@ -92,6 +92,8 @@ def _repair(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
     for one in validators:
         if isinstance(one, own.Pattern):
             repaired["pattern"] = one.pattern
+        elif isinstance(one, own.NoNul):
+            repaired["not"] = {"pattern": r"\x00"}
         elif isinstance(one, validate.Equal):
             repaired["const"] = one.comparable
     if isinstance(field, own.Timestamp):

@@ -3,6 +3,7 @@ way through docstrings of views would put half of the contract outside this pack
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -146,12 +147,14 @@ def _operation(one: Operation, parts: _Components) -> dict[str, Any]:
 def _sent(name: str, parts: _Components) -> dict[str, Any]:
     if name == "lines":
         says = "Referrals as JSON, one a line; `x-line-schema` is that of each."
-        schema = {"type": "string", "description": says, "x-line-schema": _referral(parts)}
-        return {STREAM: {"schema": schema, "example": ""}}
+        schema = {"description": says, "x-line-schema": _referral(parts)}
+        lines = [parts.found[one]["examples"][0] for one in parts.instruments if _told(parts, one)]
+        example = "".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines)
+        return {STREAM: {"schema": schema, "example": example}}
     if name == "referral":
         examples = {one: {"value": parts.found[one]["examples"][0]} for one in parts.instruments if _told(parts, one)}
         return {"application/json": {"schema": _referral(parts), **({"examples": examples} if examples else {})}}
-    return {"application/json": {"schema": _ref(name)}}
+    return {"application/json": {"schema": _ref(name), "example": parts.found[name]["examples"][0]}}
 
 
 def _told(parts: _Components, name: str) -> bool:

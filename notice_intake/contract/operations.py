@@ -23,7 +23,7 @@ SCOPED = (
 READS_QUERY = ("invalid-document",)
 READS_BODY = ("malformed-body", "unsupported-media-type", "invalid-document")
 KEYED = ("idempotency-key-invalid", "idempotency-key-reused")
-CONDITIONAL = ("precondition-required", "referral-changed")
+CONDITIONAL = ("precondition-required", "if-match-invalid", "referral-changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def _message(path: str, name: str, summary: str, sends: str) -> Operation:
 
 
 def _public(path: str, name: str, summary: str, schema: str, parameters: tuple[str, ...] = ()) -> Operation:
-    found = Answer(200, "Here it is.", schema, headers=("ETag",))
+    media = "application/schema+json" if schema == "schema" else "application/json"
+    found = Answer(200, "Here it is.", schema, media, ("ETag",))
     problems = (*ANY, "not-found") if parameters else ANY
     known = (*parameters, "If-None-Match")
     return Operation("GET", path, name, summary, (found, _NOT_MODIFIED), parameters=known, problems=problems)

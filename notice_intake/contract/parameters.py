@@ -11,7 +11,7 @@ from .referrals import MAX_URL
 KEY_PATTERN = r'^("[A-Za-z0-9._:~-]{16,128}"|[A-Za-z0-9._:~-]{16,128})$'
 #: RFC 9110 section 13.1: ``*``, or entity tags.
 _TAG = r'(W/)?"[!#-~]*"'
-TAGS_PATTERN = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+TAGS_PATTERN = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
 ID_PATTERN = r"^[A-Za-z0-9_]{1,40}$"
 
 
@@ -58,7 +58,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         example='"r2"',
     ),
     "If-None-Match": _parameter(
-        "header", "The ETag that you have: RFC 9110 section 13.1.2.", _text(TAGS_PATTERN), example='"r2"'
+        "header", "The ETag that you have: RFC 9110 section 13.1.2. What is none matches nothing.",
+        {"type": "string"},
+        example='"r2"',
     ),
 }
 

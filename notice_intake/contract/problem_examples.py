@@ -23,6 +23,7 @@ from ..errors import (
     NotFound,
     NoticeIntakeError,
     PreconditionMissing,
+    PreconditionRefused,
     ReferenceTaken,
     ReferralChanged,
     ScopeMissing,
@@ -293,6 +294,12 @@ EXAMPLES: tuple[Example, ...] = (
         "No If-Match",
         Sent(path=f"{_OF_REFERRAL}/supplements", body=_SUPPLEMENT),
         PreconditionMissing(),
+    ),
+    _of(
+        "if-match-invalid",
+        "A tag without its quotes",
+        Sent(path=f"{_OF_REFERRAL}/supplements", body=_SUPPLEMENT, headers={"If-Match": "r1"}),
+        PreconditionRefused(),
     ),
     _of("quota-exceeded", "Too many in this minute", Sent("GET"), TooManyRequests("agency", retry_after=42)),
     _plain(

@@ -19,6 +19,7 @@ from ..errors import (
     NoticeIntakeError,
     NotPermitted,
     PreconditionMissing,
+    PreconditionRefused,
     ReferenceTaken,
     ReferralChanged,
     ScopeMissing,
@@ -33,6 +34,7 @@ from ..errors import (
 TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (MalformedBody, 400, "The body cannot be read"),
     (KeyRefused, 400, "The idempotency key cannot be used"),
+    (PreconditionRefused, 400, "If-Match cannot be read"),
     (SignaturesUnavailable, 400, "Signatures cannot be checked here"),
     (CredentialsRefused, 401, "Credentials are missing or not accepted"),
     (ScopeMissing, 403, "The credentials do not open this call"),
@@ -60,6 +62,7 @@ ADVICE = {
     "malformed-body": "Send JSON in UTF-8. A field that stands twice, `NaN` and the like are refused too",
     "bad-request": "Send the request again, whole: it broke off, or cannot be read as HTTP",
     "idempotency-key-invalid": "Use 16 to 128 of `A-Z a-z 0-9 . _ : ~ -`",
+    "if-match-invalid": "Send `*`, or the `ETag` as it was given to you, with its quotes",
     "signatures-unavailable": (
         "Send the request without a signature, or ask the platform to set its public address"
     ),
