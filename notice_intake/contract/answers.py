@@ -8,7 +8,16 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..core.catalogue import CATEGORIES, ORDER_CATEGORIES, TERRITORIES
 from ..core.clocks import ClockKind
-from ..core.codes import EffectState, GroundKind, Impossibility, ItemStatus, MessageKind, Outcome, QuestionReason, Result
+from ..core.codes import (
+    EffectState,
+    GroundKind,
+    Impossibility,
+    ItemStatus,
+    MessageKind,
+    Outcome,
+    QuestionReason,
+    Result,
+)
 from .fields import Code, Codes, Flag, Shaped, Timestamp
 
 _HEX = r"^[0-9a-f]{64}$"
@@ -127,6 +136,15 @@ class ItemStatusSchema(ItemStateSchema):
 class QuestionSchema(Open):
     """What a moderator asked."""
 
+    example = {
+        "id": "qst_01KM5X0A4B8C2D6E1F9G3H7J5K",
+        "reason_code": "not_precise",
+        "text": "Which of the two posts under this link do you mean?",
+        "items": ["31-1"],
+        "asked_at": "2025-03-02T09:01:12.440+00:00",
+        "answered_at": None,
+    }
+
     id = identifier("qst", "The id of the question, for `answers` in a supplement.")
     reason_code = Code(QuestionReason, **said("Why it is asked."))
     text = fields.String(**said("What is asked."))
@@ -170,7 +188,7 @@ class ReferralStatusSchema(Open):
     due_kind = Code(ClockKind, **said("`legal` for a deadline in law, `house` for the platform's own target."))
     due_rule = fields.String(**said("The rule that set `due_at`."))
     updated_at = Timestamp(**said("When it last changed."))
-    sequence = count("How many changes there were. `\"r` and this and `\"` is the ETag.", least=1)
+    sequence = count('How many changes there were. `"r` and this and `"` is the ETag.', least=1)
     status_path = fields.String(**said("Its own path, from the root of the API."))
     items = fields.List(fields.Nested(ItemStatusSchema), **said("The items, in the order as sent."))
     questions = fields.List(fields.Nested(QuestionSchema), **said("What moderators asked."))
@@ -187,6 +205,15 @@ class ReferralsPageSchema(Open):
 
 class MessageAcceptedSchema(Open):
     """The answer to a supplement, a withdrawal or a complaint."""
+
+    example = {
+        "id": "sup_01KM5Y2B6C0D4E8F3G7H1J5K9M",
+        "kind": "supplement",
+        "referral": "ref_01KM5W6Q1B7Y3F0Z9T4R8C2HDN",
+        "sequence": 4,
+        "received_at": "2025-03-02T09:30:00.000+00:00",
+        "items": [{"id": "itm_01KM5W6Q1BM2V6D8K5X0E7JQSA", "reference": "31-1", "status": "received", "outcome": None}],
+    }
 
     id = fields.String(**said("The platform's id of the message."))
     kind = Code([MessageKind.SUPPLEMENT, MessageKind.WITHDRAWAL, MessageKind.COMPLAINT], **said("What it is."))
@@ -206,6 +233,18 @@ class PendingSchema(Open):
 class EndpointViewSchema(Open):
     """The agency's callback address, and how it does."""
 
+    example = {
+        "id": "end_01KM5W4N2Q8R6T1V9X3Y7Z5B0C",
+        "url": None,
+        "state": "unverified",
+        "pending": {"url": "https://unit.example/callbacks", "since": "2025-03-02T08:00:00+00:00"},
+        "failures": 0,
+        "resting_until": None,
+        "last_success_at": None,
+        "created_at": "2025-03-02T08:00:00.000+00:00",
+        "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    }
+
     id = identifier("end", "The id of the endpoint.")
     url = fields.String(**said("Where callbacks go; null until an address was verified.", allow_none=True))
     state = Code(["unverified", "active", "disabled"], **said("`disabled` after the address answered 410."))
@@ -222,6 +261,19 @@ class EndpointViewSchema(Open):
 
 class DeliverySchema(Open):
     """A callback, as it was sent or is to be sent."""
+
+    example = {
+        "id": "msg_01KM5Z3C7Q4M8D2V6J1S9YXKAW",
+        "type": "item.effected",
+        "referral": "ref_01KM5W6Q1B7Y3F0Z9T4R8C2HDN",
+        "state": "due",
+        "attempts": 2,
+        "last_status": 503,
+        "last_error": "status 503",
+        "created_at": "2025-03-02T10:02:31.870+00:00",
+        "next_attempt_at": "2025-03-02T10:03:41.000+00:00",
+        "delivered_at": None,
+    }
 
     id = identifier("msg", "The `webhook-id`.")
     type = fields.String(**said("The type of the event."))

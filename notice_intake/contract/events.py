@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from ..core.codes import ItemStatus, Outcome, QuestionReason, Result
@@ -94,6 +96,47 @@ _DATA: dict[str, type[Schema]] = {
 }
 
 
+_REFERRAL = "ref_01KM5W6Q1B7Y3F0Z9T4R8C2HDN"
+_ITEM = {"item": "itm_01KM5W6Q1BM2V6D8K5X0E7JQSA", "item_reference": "31-1"}
+_COMPLAINT = {"complaint": "cpl_01KM6A1V9S3D7F2G8H4J5K6M0N"}
+_ENDPOINT = {"endpoint": "end_01KM5W4N2Q8R6T1V9X3Y7Z5B0C"}
+#: What is special in the example of each type, and its sequence; an item's outcome is null unless it stands here.
+_EXAMPLES: dict[str, tuple[int, dict[str, Any]]] = {
+    "referral.received": (
+        1,
+        {"instrument": "eu.iru.referral", "items": 2, "status": "received", "due_at": "2025-03-03T08:12:04+00:00"},
+    ),
+    "item.received": (4, _ITEM),
+    "item.in_review": (2, _ITEM),
+    "item.needs_clarification": (
+        3,
+        {**_ITEM, "question": "qst_01KM5X0A4B8C2D6E1F9G3H7J5K", "reason_code": "not_precise"},
+    ),
+    "item.decided": (5, {**_ITEM, "outcome": "removed"}),
+    "item.effected": (6, {**_ITEM, "outcome": "removed"}),
+    "item.not_possible": (6, {**_ITEM, "outcome": "not_possible"}),
+    "item.restored": (9, {**_ITEM, "outcome": "no_action"}),
+    "item.withdrawn": (3, _ITEM),
+    "referral.supplemented": (4, {"supplement": "sup_01KM5Y2B6C0D4E8F3G7H1J5K9M", "question": None}),
+    "complaint.received": (7, _COMPLAINT),
+    "complaint.decided": (8, {**_COMPLAINT, **_ITEM, "result": "reversed", "outcome": "no_action"}),
+}
+
+
+def example_of(kind: str) -> dict[str, Any]:
+    """Return an example of the body of one type of event."""
+    data: dict[str, Any]
+    if kind.startswith("endpoint."):
+        data = {**_ENDPOINT, **({"challenge": "x7Jq2…"} if kind.endswith("verification") else {})}
+    else:
+        sequence, special = _EXAMPLES[kind]
+        data = {"referral": _REFERRAL, "agency_reference": "EX-2025-0031", **special}
+        if kind.startswith("item."):
+            data |= {"status": kind.removeprefix("item."), "outcome": special.get("outcome")}
+        data |= {"sequence": sequence, "path": f"/v1/referrals/{_REFERRAL}"}
+    return {"type": kind, "timestamp": "2025-03-02T10:02:31.870+00:00", "data": data}
+
+
 def _schema_of(kind: str, data: type[Schema]) -> type[Schema]:
     """Make the schema of one type of event."""
     words = "".join(part.capitalize() for part in kind.replace(".", "_").split("_"))
@@ -107,6 +150,7 @@ def _schema_of(kind: str, data: type[Schema]) -> type[Schema]:
         "timestamp": Timestamp(**said("When it happened.")),
         "data": fields.Nested(own, **said("What happened to what.")),
         "__doc__": data.__doc__,
+        "example": example_of(kind),
     }
     return type(f"{words}EventSchema", (Open,), members)
 

@@ -4,13 +4,14 @@ way through docstrings of views would put half of the contract outside this pack
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from .operations import OPERATIONS, Answer, Operation
 from .parameters import HEADERS, PARAMETERS
-from .problem_examples import EXAMPLES
+from .problem_examples import EXAMPLES, Example
 from .problems import explanations
 from .published import REFERRAL
 
@@ -172,7 +173,7 @@ def _responses(one: Operation) -> dict[str, Any]:
     found = {str(answer.status): _answer(answer, always) for answer in one.answers}
     for status, names in _problems(one).items():
         headers = (*_ALWAYS, *(_TO_THE_KNOWN if one.scope and status != 401 else ()), *_WITH_PROBLEM.get(status, ()))
-        examples = {name: _ref(name, "examples") for name in names}
+        examples = {name: _ref(name, "examples") for slug in names for name in _examples(one, slug)}
         response = {
             "description": "; ".join(f"`{name}`" for name in names),
             "headers": _headers(headers),
@@ -184,6 +185,18 @@ def _responses(one: Operation) -> dict[str, Any]:
         else:
             kept["content"] |= response["content"]
     return dict(sorted(found.items()))
+
+
+def _examples(one: Operation, slug: str) -> list[str]:
+    """Return the examples of a problem that were made with this operation, or else the first there is."""
+    known = [example for example in EXAMPLES if example.slug == slug]
+    path = re.sub(r"{\w+}", "[^/]+", one.path)
+    fits = [example.name for example in known if _fits(example, one.method, path)]
+    return fits or [known[0].name]
+
+
+def _fits(example: Example, method: str, path: str) -> bool:
+    return example.sent.method == method and re.fullmatch(path, example.sent.path.partition("?")[0]) is not None
 
 
 def _problems(one: Operation) -> dict[int, list[str]]:

@@ -68,7 +68,9 @@ def _message(path: str, name: str, summary: str, sends: str) -> Operation:
     parameters = ("referral_id", "Idempotency-Key", "If-Match")
     about = "Needs `If-Match` with the ETag of the referral as you know it, or `*`."
     options = {"scope": "referrals:write", "sends": sends, "parameters": parameters, "problems": problems}
-    return Operation("POST", f"/v1/referrals/{{referral_id}}/{path}", name, summary, (_MESSAGE,), about=about, **options)  # type: ignore[arg-type]
+    return Operation(
+        "POST", f"/v1/referrals/{{referral_id}}/{path}", name, summary, (_MESSAGE,), about=about, **options
+    )  # type: ignore[arg-type]
 
 
 def _public(path: str, name: str, summary: str, schema: str, parameters: tuple[str, ...] = ()) -> Operation:

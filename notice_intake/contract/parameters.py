@@ -42,7 +42,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         example="2025-03-02T00:00:00Z",
     ),
     "after": _parameter("query", "The `next` of the last call; leave it out to begin.", _text(r"^[0-9]{1,18}$")),
-    "state": _parameter("query", "Only those in this state.", {"type": "string", "enum": [str(s) for s in EffectState]}),
+    "state": _parameter(
+        "query", "Only those in this state.", {"type": "string", "enum": [str(s) for s in EffectState]}
+    ),
     "Idempotency-Key": _parameter(
         "header",
         "A key of your own, new for each body, in quotes or bare: the same key and body get the same answer. "
@@ -58,7 +60,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         example='"r2"',
     ),
     "If-None-Match": _parameter(
-        "header", "The ETag that you have: RFC 9110 section 13.1.2. What is none matches nothing.",
+        "header",
+        "The ETag that you have: RFC 9110 section 13.1.2. What is none matches nothing.",
         {"type": "string"},
         example='"r2"',
     ),
@@ -87,7 +90,10 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "What the platform's signature covers: RFC 9421; `docs/signing.md`.",
         "schema": {"type": "string"},
     },
-    "Signature": {"description": "The platform's signature: RFC 9421.", "schema": _text(r"^ni=:[A-Za-z0-9+/]+={0,2}:$")},
+    "Signature": {
+        "description": "The platform's signature: RFC 9421.",
+        "schema": _text(r"^ni=:[A-Za-z0-9+/]+={0,2}:$"),
+    },
     "Content-Digest": {
         "description": "The digest of the body: RFC 9530.",
         "schema": _text(r"^sha-256=:[A-Za-z0-9+/]{43}=:$"),
@@ -105,6 +111,9 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "Retry-After": {"description": "How many seconds to wait.", "schema": _SECONDS},
     "WWW-Authenticate": {"description": "RFC 9110 section 11.6.1.", "schema": {"type": "string"}},
-    "Accept-Signature": {"description": "What a signature has to cover: RFC 9421 section 5.1.", "schema": {"type": "string"}},
+    "Accept-Signature": {
+        "description": "What a signature has to cover: RFC 9421 section 5.1.",
+        "schema": {"type": "string"},
+    },
     "Vary": {"description": "RFC 9110 section 12.5.5.", "schema": {"type": "string"}},
 }

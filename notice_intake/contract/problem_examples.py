@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +67,11 @@ class Example:
     summary: str
     sent: Sent
     document: Mapping[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """Which problem it is."""
+        return self.name.partition(".")[0]
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -136,9 +140,15 @@ FAULTS: tuple[Example, ...] = (
     ),
     _refused("wrong_type", "/agency_reference", "Not a valid string.", _with(agency_reference=31), "Another type"),
     _refused("length", "/items", "Length must be between 1 and 100.", _with(items=[]), "Too few"),
-    _refused("invalid", "/language", "Write a language tag such as fr or sr-Latn.", _with(language="?"), "No such form"),
     _refused(
-        "not_listed", "/grounds/0/kind", "Must be one of: law, terms.", _with(grounds=[{"kind": "other"}]), "No such code"
+        "invalid", "/language", "Write a language tag such as fr or sr-Latn.", _with(language="?"), "No such form"
+    ),
+    _refused(
+        "not_listed",
+        "/grounds/0/kind",
+        "Must be one of: law, terms.",
+        _with(grounds=[{"kind": "other"}]),
+        "No such code",
     ),
     _refused(
         "unknown_instrument",
@@ -187,7 +197,7 @@ FAULTS = (
         "invalid-document.not_allowed",
         "An address that callbacks may not reach",
         Sent("PUT", "/v1/endpoint", {"url": "http://unit.example/callbacks"}),
-        DocumentRefused([FieldError("/url", "not_allowed", "The callback address must begin with https://.")]),
+        DocumentRefused([FieldError("/url", "not_allowed", "The callback address must use https.")]),
     ),
     _of(
         "invalid-document.query",
@@ -211,9 +221,7 @@ EXAMPLES: tuple[Example, ...] = (
         "malformed-body",
         "Not JSON",
         Sent(body='{"instrument": "eu.iru.referral",}'),
-        MalformedBody(
-            "The body is not JSON: Expecting property name enclosed in double quotes at line 1, column 34."
-        ),
+        MalformedBody("The body is not JSON: Expecting property name enclosed in double quotes at line 1, column 34."),
     ),
     _of(
         "malformed-body.twice",
@@ -264,7 +272,12 @@ EXAMPLES: tuple[Example, ...] = (
         ),
         Conflict("Item 31-1 is not decided: there is nothing to complain about yet."),
     ),
-    _of("reference-taken", "The reference names another referral", Sent(body=_with(language="fr")), ReferenceTaken(REFERRAL)),
+    _of(
+        "reference-taken",
+        "The reference names another referral",
+        Sent(body=_with(language="fr")),
+        ReferenceTaken(REFERRAL),
+    ),
     _of(
         "referral-changed",
         "A moderator has begun meanwhile",
@@ -303,7 +316,10 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     _of("quota-exceeded", "Too many in this minute", Sent("GET"), TooManyRequests("agency", retry_after=42)),
     _plain(
-        500, "A fault of the platform's", Sent(body=DOCUMENT), f"Nothing was stored. Try again; if it stays, name {REQUEST}."
+        500,
+        "A fault of the platform's",
+        Sent(body=DOCUMENT),
+        f"Nothing was stored. Try again; if it stays, name {REQUEST}.",
     ),
     _of("temporarily-unavailable", "The database does not answer", Sent(body=DOCUMENT), TemporarilyUnavailable()),
 )

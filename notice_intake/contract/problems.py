@@ -63,12 +63,8 @@ ADVICE = {
     "bad-request": "Send the request again, whole: it broke off, or cannot be read as HTTP",
     "idempotency-key-invalid": "Use 16 to 128 of `A-Z a-z 0-9 . _ : ~ -`",
     "if-match-invalid": "Send `*`, or the `ETag` as it was given to you, with its quotes",
-    "signatures-unavailable": (
-        "Send the request without a signature, or ask the platform to set its public address"
-    ),
-    "credentials-refused": (
-        "Check the token. The answer is the same whatever is wrong with it: ask the platform"
-    ),
+    "signatures-unavailable": ("Send the request without a signature, or ask the platform to set its public address"),
+    "credentials-refused": ("Check the token. The answer is the same whatever is wrong with it: ask the platform"),
     "instrument-not-allowed": "Ask the platform to open this instrument to you",
     "scope-missing": "Ask for a token for this call",
     "not-found": "There is nothing under this address that is yours",

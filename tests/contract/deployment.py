@@ -53,9 +53,7 @@ def deployed(url: str, schema: str | None, where: Path) -> Iterator[Deployment]:
     storage = Storage.from_url(url, schema=schema)
     migrate.upgrade(storage)
     _, mount = mounted(storage)
-    enrolled = agencies.enrol(
-        mount, "Unit", place="BE", instruments=INSTRUMENTS, callback_url=None, now=mount.clock()
-    )
+    enrolled = agencies.enrol(mount, "Unit", place="BE", instruments=INSTRUMENTS, callback_url=None, now=mount.clock())
     storage.dispose()
     log = where / "gunicorn.log"
     command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "4"]

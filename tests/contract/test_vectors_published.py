@@ -138,7 +138,9 @@ ALGORITHMS = {one.algorithm_id: one for one in vars(algorithms).values() if hasa
 
 
 def by_library(message: Request | Answer, key_id: str) -> None:
-    Verifier(signature_algorithm=ALGORITHMS[KEYS[key_id]["algorithm"]], key_resolver=Ring()).verify(message, max_age=None)
+    Verifier(signature_algorithm=ALGORITHMS[KEYS[key_id]["algorithm"]], key_resolver=Ring()).verify(
+        message, max_age=None
+    )
 
 
 @pytest.mark.parametrize("one", REQUESTS["accepted"], ids=named)

@@ -236,7 +236,7 @@ def _answers(ring: Mapping[str, Any]) -> dict[str, Any]:
         said = (
             {}
             if body is None
-            else {"content-digest": content_digest(body.encode()), **{"content-type": "application/json"}}
+            else {"content-digest": content_digest(body.encode()), "content-type": "application/json"}
         )
         fields = signing.sign_answer(
             _private(key["private_pem"]), status=status, headers=said, request=asked, created=NOW
