@@ -141,10 +141,9 @@ def _schema_of(kind: str, data: type[Schema]) -> type[Schema]:
     """Make the schema of one type of event."""
     words = "".join(part.capitalize() for part in kind.replace(".", "_").split("_"))
     wanted = {"status": Const(kind.removeprefix("item."), **said("Where it stands now."))}
+    own = data
     if kind.startswith("item."):
         own = type(f"{words}DataSchema", (data,), {**wanted, "__doc__": data.__doc__})
-    else:
-        own = data
     members = {
         "type": Const(kind, **said("What happened.")),
         "timestamp": Timestamp(**said("When it happened.")),

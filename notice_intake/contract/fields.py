@@ -41,7 +41,7 @@ class Pattern(validate.Validator):
 
 
 class NoNul(validate.Validator):
-    """No NUL, which a database may not be able to keep; published as a ``not``, which costs next to nothing to check."""
+    """No NUL, which not every database can keep; published as a ``not``, which costs next to nothing to check."""
 
     def __call__(self, value: str) -> str:
         if "\x00" in value:

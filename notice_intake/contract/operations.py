@@ -35,7 +35,7 @@ class Answer:
     #: The schema of the body by its published name; None for no body.
     schema: str | None = None
     media: str = "application/json"
-    #: Header fields beside those of every answer, by their names in ``headers.HEADERS``; in brackets what may be absent.
+    #: Header fields beside those of every answer, by name (``parameters.HEADERS``); in brackets what may be absent.
     headers: tuple[str, ...] = ()
 
 
@@ -67,10 +67,18 @@ def _message(path: str, name: str, summary: str, sends: str) -> Operation:
     problems = (*SCOPED, *READS_BODY, *KEYED, *CONDITIONAL, "not-found", "conflict")
     parameters = ("referral_id", "Idempotency-Key", "If-Match")
     about = "Needs `If-Match` with the ETag of the referral as you know it, or `*`."
-    options = {"scope": "referrals:write", "sends": sends, "parameters": parameters, "problems": problems}
     return Operation(
-        "POST", f"/v1/referrals/{{referral_id}}/{path}", name, summary, (_MESSAGE,), about=about, **options
-    )  # type: ignore[arg-type]
+        "POST",
+        f"/v1/referrals/{{referral_id}}/{path}",
+        name,
+        summary,
+        (_MESSAGE,),
+        scope="referrals:write",
+        about=about,
+        sends=sends,
+        parameters=parameters,
+        problems=problems,
+    )
 
 
 def _public(path: str, name: str, summary: str, schema: str, parameters: tuple[str, ...] = ()) -> Operation:

@@ -42,9 +42,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         example="2025-03-02T00:00:00Z",
     ),
     "after": _parameter("query", "The `next` of the last call; leave it out to begin.", _text(r"^[0-9]{1,18}$")),
-    "state": _parameter(
-        "query", "Only those in this state.", {"type": "string", "enum": [str(s) for s in EffectState]}
-    ),
+    "state": _parameter("query", "Only those in this state.", {"type": "string", "enum": [*map(str, EffectState)]}),
     "Idempotency-Key": _parameter(
         "header",
         "A key of your own, new for each body, in quotes or bare: the same key and body get the same answer. "

@@ -23,15 +23,16 @@ def close(value: Any) -> Any:
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(close(SCHEMAS[name]))
+def _validator(name: str, closed: bool) -> Draft202012Validator:
+    return Draft202012Validator(close(SCHEMAS[name]) if closed else SCHEMAS[name])
 
 
-def check(name: str, body: Any) -> Any:
+def check(name: str, body: Any, *, closed: bool = True) -> Any:
     """Check a body against a published schema; return it."""
-    faults = [f"{error.json_path}: {error.message[:300]}" for error in _validator(name).iter_errors(body)]
+    reader = _validator(name, closed)
+    faults = [f"{error.json_path}: {error.message[:300]}" for error in reader.iter_errors(body)]
     if faults and "oneOf" in SCHEMAS[name]:
-        deeper = [inner for error in _validator(name).iter_errors(body) for inner in error.context or ()]
+        deeper = [inner for error in reader.iter_errors(body) for inner in error.context or ()]
         faults += [f"{one.json_path}: {one.message[:300]}" for one in deeper if one.validator not in ("const", "enum")]
     assert not faults, f"{name}: {faults}\n{body}"
     return body

@@ -1,4 +1,4 @@
-"""What the API really sends keeps the published schemas, and holds nothing that they do not name: through a whole life."""
+"""What the API really sends keeps the published schemas, and holds nothing that they do not name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contract.specimens import INSTRUMENTS, full
 from flows.desk import (
     KEEP,
     LEAD,
+    ONE,
     REMOVE,
     TWO,
     case_file,
@@ -26,7 +27,6 @@ from flows.desk import (
 from notice_intake.contract.events import EVENTS
 from notice_intake.core.decisions import Draft
 from notice_intake.flows.questions import Question, ask
-from notice_intake.hooks import Moderator
 
 LINK = "https://platform.example/p1"
 GONE = Draft(outcome="not_possible", facts="Seen.", impossibility="insufficient_information")
@@ -60,7 +60,7 @@ def asked(house: Any, case_id: str, referral: str) -> None:
         house.mount,
         case_id,
         question,
-        moderator=Moderator("m-1", "Moderator One"),
+        moderator=ONE,
         version=version,
         now=house.clock.now,
     )
@@ -120,14 +120,14 @@ def test_every_event_as_it_arrives_and_as_it_is_polled(lived):
     seen = {event["type"] for event in (check("event", one) for one in receiver.verified)}
     assert seen == set(EVENTS)
     assert not receiver.rejected
-    page = check("events", agency.get("/v1/events?limit=200").json)
+    page = check("events", agency.get("/v1/events?limit=200").json, closed=False)
     for event in page["events"]:
         check("event", {name: value for name, value in event.items() if name != "id"})
     check("endpoint_status", agency.get("/v1/endpoint").json)
 
 
 def test_lists_and_what_else_is_read(lived):
-    house, agency, _ = lived
+    _, agency, _ = lived
     page = check("referrals", agency.get("/v1/referrals?limit=2").json)
     assert page["next"] is not None
     for one in check("deliveries", agency.get("/v1/deliveries?limit=200").json)["deliveries"]:

@@ -17,7 +17,7 @@ _SEQUENCE = re.compile(r"r([0-9]{1,9})", re.ASCII)
 
 def idempotency_key(request: Request) -> str | None:
     """Return the idempotency key, or None. Clients send it quoted, as the draft says, or bare; both are taken."""
-    value = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    value: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
     if _KEY.fullmatch(value) is None:
