@@ -31,14 +31,14 @@ _WITH_PROBLEM = {
 }
 _NOTES = (
     "Referrals in, status out. Objects in answers are open: ignore fields that you do not know. Objects in requests "
-    "are closed: an unknown field is refused. Every path answers `OPTIONS` with `Allow`, and `HEAD` where it has `GET`; "
-    "another method is a 405 with `Allow`, another path under `/v1/` a 404, both problem documents."
+    "are closed: an unknown field is refused. Every path answers `OPTIONS` with `Allow`, and `HEAD` where it has "
+    "`GET`; another method is a 405 with `Allow`, another path under `/v1/` a 404, both problem documents."
 )
 _SIGNATURE = (
     "RFC 9421, profile `notice-intake-v1`: `Signature-Input`, `Signature` and, with a body, `Content-Digest` "
-    '(RFC 9530). Covers `"@method" "@target-uri"`, with a body `"content-type" "content-digest"`, and `"idempotency-key"` and '
-    '`"authorization"` where they are sent; parameters `created`, `keyid`, `nonce` and `tag="notice-intake-v1"`. '
-    "`schemas/vectors/` has examples to check against."
+    '(RFC 9530). Covers `"@method" "@target-uri"`, with a body `"content-type" "content-digest"`, and '
+    '`"idempotency-key"` and `"authorization"` where they are sent; parameters `created`, `keyid`, `nonce` and '
+    '`tag="notice-intake-v1"`. `schemas/vectors/` has examples to check against.'
 )
 _SCHEMES = {
     "token": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from notice_intake.regimes.regime import rulebook
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 FILES = published()
+#: Lists of what has a schema of its own, and what speaks for itself.
+PAGES = {"referrals.json", "deliveries.json", "keys.json", "health.json", "readiness.json"}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -28,6 +31,14 @@ def test_a_published_file_is_current(name):
 def test_nothing_else_is_published():
     found = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
     assert {name for name in found if not name.startswith("vectors/")} - {"README.md"} == set(FILES)
+
+
+def test_the_page_names_every_kind_of_file():
+    page = (FOLDER.parent / "docs" / "the-contract.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w.]+\.json)`", page))
+    files = {name for name in FILES if "/" not in name}
+    assert named <= files
+    assert {name for name in files - named if not name.startswith("referral.")} <= PAGES
 
 
 def test_what_is_published_no_more_goes(tmp_path):

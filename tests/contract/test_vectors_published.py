@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +44,19 @@ def test_the_files_are_what_the_code_makes():
     for name, document in made.items():
         text = (vectors.FOLDER / name).read_text(encoding="utf-8")
         assert vectors.as_text(document) == text, "run: make schemas"
+
+
+def test_the_readme_checks_the_first_vector_as_printed(monkeypatch):
+    monkeypatch.chdir(vectors.FOLDER)
+    printed = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", printed, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {"open": _read})
+    for name in FILES:
+        assert f"`{name}`" in printed
+
+
+def _read(name: str) -> Any:
+    return io.StringIO((vectors.FOLDER / name).read_text(encoding="utf-8"))
 
 
 def test_a_keyid_is_the_thumbprint_of_its_key():
