@@ -49,7 +49,7 @@ def test_it_names_the_paths_and_methods_of_the_blueprint_and_no_others(app):
         if not rule.endpoint.startswith("notice_intake."):
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/notices"))
-        if rule.methods is None:
+        if "WHATEVER" in rule.methods:
             every[path] = True  # refuses what no other rule takes, and answers OPTIONS
             continue
         found |= {(path, method) for method in rule.methods - {"HEAD"}}

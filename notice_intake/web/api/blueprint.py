@@ -16,6 +16,7 @@ from .. import problems
 from . import endpoint, health, limiting, messages, published, receipts, referrals
 
 View = Callable[..., Response]
+_KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _IN_NAMES = str.maketrans({"/": "_", ".": "_", "<": None, ">": None})
 
 
@@ -68,11 +69,23 @@ def _route(blueprint: Blueprint, rule: str, views: dict[str, View]) -> None:
     _any_method(blueprint, rule, f"{endpoint}_other", _refuse(allowed))
 
 
+class _Every(set[str]):
+    """Every method: those that are known to whoever lists them, all the others to whoever asks."""
+
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
 class _AnyMethod(Rule):
     """A rule for whatever method the rules before it do not take, and for empty steps of a path as they are.
 
-    Flask itself knows no rule without methods: TRACE, and methods that nobody has heard of, would be the host's.
+    Flask itself knows rules with methods only: TRACE, and methods that nobody has heard of, would be the host's.
     """
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        # None would do for Werkzeug, but tools of the host list the methods of every rule.
+        self.methods = _Every(_KNOWN)
 
     def get_converter(self, variable_name: str, converter_name: str, args: Any, kwargs: Any) -> BaseConverter:
         """Let the rest of a path begin with a slash: Werkzeug's own converter would have the host redirect it."""
