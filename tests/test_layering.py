@@ -29,6 +29,7 @@ GIVEN = {
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
+    "web/api/blueprint.py:get_converter": "Werkzeug's Rule",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",
     "delivery/guard.py:cert_verify": "requests' HTTPAdapter",
     "delivery/guard.py:build_connection_pool_key_attributes": "requests' HTTPAdapter",
