@@ -74,6 +74,7 @@ def _usable(member: Any, now: float) -> SetKey | None:
     begins, ends = member.get("nbf"), member.get("exp")
     if not all(one is None or type(one) in (int, float) for one in (begins, ends)):
         return None
-    if (begins is not None and begins > now) or (ends is not None and not now < ends < 32_503_680_000):
+    # Written so that NaN, which JSON readers take, is on neither side; nothing holds beyond the year 3000.
+    if not (begins is None or begins <= now) or not (ends is None or now < ends < 32_503_680_000):
         return None
     return SetKey(key, None if ends is None else float(ends))

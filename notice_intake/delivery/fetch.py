@@ -49,16 +49,9 @@ class Fetcher:
     total deadline holds however slowly an answer drips in.
     """
 
-    def __init__(
-        self,
-        policy: CallbackPolicy,
-        *,
-        total_timeout: float = 8.0,
-        connect_timeout: float = 3.0,
-        ca_file: str | None = None,
-    ) -> None:
+    def __init__(self, policy: CallbackPolicy, *, total_timeout: float = 8.0, ca_file: str | None = None) -> None:
         self._policy = policy
-        deadlines = Deadlines(connect=connect_timeout, read=total_timeout, total=total_timeout)
+        deadlines = Deadlines(connect=min(3.0, total_timeout), read=total_timeout, total=total_timeout)
         self._adapter = GuardedAdapter(policy, deadlines=deadlines, pool_size=2, ca_file=ca_file)
 
     def get(self, url: str) -> Fetched:

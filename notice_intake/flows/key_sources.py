@@ -122,8 +122,7 @@ def _refresh(mount: Mount, source: Any, *, now: datetime) -> bool:
         read = _fetched(mount, source.url, now)
         with mount.storage.begin() as tx:
             agencies.lock(tx, source.agency_id)
-            mine = {"tried_at": now, "fetched_at": now, "due_at": read.until, "failure": ""}
-            if store.note(tx, source.id, **mine):
+            if store.note(tx, source.id, tried_at=now, fetched_at=now, due_at=read.until, failure=""):
                 _apply(tx, source.id, source.agency_id, found=read.found, now=now)
     except (FetchFailed, KeyNotUsable, Raced) as error:
         reason = error.reason if isinstance(error, FetchFailed) else "not a key set"

@@ -39,7 +39,8 @@ def some(tx: Tx, place: Place, *, after: str, limit: int, lock: bool) -> Sequenc
     """Return (key, value) of the rows after a key, in its order; with ``lock`` nobody else changes them meanwhile."""
     key, value = place.table.c[place.key], place.table.c[place.column]
     query = select(key, value).where(key > after).order_by(key).limit(limit)
-    return [(row[0], row[1]) for row in tx.execute(query.with_for_update() if lock else query)]
+    rows: Sequence[Any] = tx.execute(query.with_for_update() if lock else query).all()
+    return [(row[0], row[1]) for row in rows]
 
 
 def put(tx: Tx, place: Place, key: str, value: Any) -> None:

@@ -12,7 +12,7 @@ from .storage import Tx
 
 
 def running_out(tx: Tx, *, now: datetime, until: datetime) -> Sequence[Row[Any]]:
-    """Return the keys of active agencies that run out between now and a time, the next first, with the agency's name."""
+    """Return the keys of active agencies that run out until a time, the next first, with the agency's name."""
     key, agency = tx.tables.credential, tx.tables.agency
     query = select(key, agency.c.name).join_from(key, agency, key.c.agency_id == agency.c.id)
     alive = (key.c.revoked_at.is_(None), agency.c.active, key.c.expires_at > now, key.c.expires_at <= until)

@@ -8,7 +8,7 @@ from .columns import Id, UtcDateTime, reference
 
 
 def signatures(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    """Return the tables of nonces, of signatures that were checked, of the platform's keys and of where keys are read."""
+    """Return the tables of nonces, of signatures that were checked, of the platform's keys, of where keys are read."""
     nonce = Table(
         prefix + "nonce",
         metadata,

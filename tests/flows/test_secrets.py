@@ -124,7 +124,7 @@ def test_one_that_does_not_open_stops_it_before_the_first_is_written(full):
         encrypted.put(tx, encrypted.places(full.tables)[2], row.key_id, foreign)
     before = everything(full)
     app, mount = mounted(full, OLD, NEW)
-    with pytest.raises(SettingsError, match="platform_key.private_key of "):
+    with pytest.raises(SettingsError, match=r"platform_key\.private_key of "):
         flow.reencrypt(mount)
     assert everything(full) == before
     run(app, "secrets", "reencrypt", "--dry-run", code=2)
@@ -134,7 +134,7 @@ def test_one_that_does_not_open_stops_it_before_the_first_is_written(full):
 def many(storage, monkeypatch):
     """Thirty addresses, in slices of seven."""
     monkeypatch.setattr(flow, "SLICE", 7)
-    app, mount = mounted(storage, OLD)
+    _, mount = mounted(storage, OLD)
     with storage.begin() as tx:
         for number in range(30):
             agency = agencies.Agency(f"agy_{number:02}", "Unit", "BE", frozenset(), True)
