@@ -287,3 +287,19 @@ def test_a_whole_life_of_keys_leaves_no_secret_in_a_table_or_a_log(planted, capl
     for place in (planted.dump(), caplog.text, *shown[3:]):
         assert planted.found_in(place) == []
         assert not [one for one in secrets if one in place]
+
+
+def test_no_field_breaks_a_line_of_the_log(planted, caplog):
+    caplog.set_level(logging.DEBUG)
+    forged = "x\r\nWARNING forged\u2028line\x85\x0b"
+    planted.send(body=planted.document(agency_reference=forged, language=forged))
+    planted.send(
+        body=planted.document(), headers={"Idempotency-Key": "x\u0085forged", "Authorization": "Bearer \u0085"}
+    )
+    planted.send(method="GET", path=f"{PATH}/%0d%0aforged")
+    planted.send(method="GET", path=f"{PATH}?cursor=%0d%0aforged&sort=%E2%80%A8")
+    assert [one for one in caplog.records if one.name.startswith("notice_intake")]
+    for record in caplog.records:
+        if record.name.startswith("notice_intake"):
+            assert len(record.getMessage().splitlines()) == 1
+            assert "forged" not in record.getMessage()
