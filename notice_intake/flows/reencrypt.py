@@ -60,7 +60,7 @@ def _slices(mount: Mount, place: Place, *, writing: bool) -> Iterator[list[tuple
                 tally = _Tally(mount, f"{place.name} of {key}")
                 changed = _each(value, tally)
                 if writing and tally.old:
-                    encrypted.put(tx, place, key, changed)
+                    encrypted.put(tx, place, key=key, value=changed)
                 counts.append((tally.all, tally.old))
         yield counts
         if len(rows) < SLICE:

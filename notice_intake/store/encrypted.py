@@ -43,7 +43,7 @@ def some(tx: Tx, place: Place, *, after: str, limit: int, lock: bool) -> Sequenc
     return [(row[0], row[1]) for row in rows]
 
 
-def put(tx: Tx, place: Place, key: str, value: Any) -> None:
+def put(tx: Tx, place: Place, *, key: str, value: Any) -> None:
     """Store a value in place of the old one."""
     table = place.table
     tx.execute(update(table).where(table.c[place.key] == key).values({place.column: value}))

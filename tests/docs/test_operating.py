@@ -40,7 +40,7 @@ def operate(house, *args: str) -> str:
     return str(result.stdout)
 
 
-def printed(house, holding: str, agency_id: str, url: str = "") -> str:
+def printed(house, holding: str, agency_id: str) -> str:
     """Type the one command of the page that holds a text."""
     lines = re.findall(r"^    flask notice-intake (.*)$", PAGE, re.MULTILINE)
     line = next(one for one in lines if holding in one)

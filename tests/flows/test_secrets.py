@@ -121,7 +121,7 @@ def test_one_that_does_not_open_stops_it_before_the_first_is_written(full):
     with full.begin() as tx:
         row = tx.execute(select(full.tables.platform_key)).one()
         foreign = Secrets([OTHER]).encrypt("seed")
-        encrypted.put(tx, encrypted.places(full.tables)[2], row.key_id, foreign)
+        encrypted.put(tx, encrypted.places(full.tables)[2], key=row.key_id, value=foreign)
     before = everything(full)
     app, mount = mounted(full, OLD, NEW)
     with pytest.raises(SettingsError, match=r"platform_key\.private_key of "):
@@ -149,10 +149,10 @@ def test_broken_off_anywhere_the_next_run_does_the_rest(many, monkeypatch):
     _, mount = mounted(many, OLD, NEW)
     real, left = encrypted.put, iter(range(17))
 
-    def failing(*args: Any) -> None:
+    def failing(*args: Any, **values: Any) -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        real(*args)
+        real(*args, **values)
 
     monkeypatch.setattr(encrypted, "put", failing)
     with pytest.raises(KeyboardInterrupt):
@@ -174,8 +174,8 @@ from notice_intake.flows import reencrypt
 from notice_intake.store import encrypted
 from notice_intake.testing import FakeModerators, FakePlatform
 put = encrypted.put
-def slow(*args):
-    put(*args); print("put", flush=True); time.sleep(0.05)
+def slow(*args, **values):
+    put(*args, **values); print("put", flush=True); time.sleep(0.05)
 encrypted.put, reencrypt.SLICE = slow, 7
 storage = Storage.from_url(sys.argv[1], schema=sys.argv[2] or None)
 intake = NoticeIntake(platform=FakePlatform(), moderators=FakeModerators(), storage=storage, secret_keys=sys.argv[3:])
