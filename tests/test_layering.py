@@ -25,6 +25,7 @@ GIVEN = {
     "web/api/counting.py:incr": "the Storage of limits",
     "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
+    "cli_endpoints.py:command": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
