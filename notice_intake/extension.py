@@ -162,7 +162,7 @@ def _taken(name: str) -> SettingsError:
 
 def _environment() -> dict[str, str]:
     # What the command of notice_intake.client reads may stand in the same environment.
-    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET")
+    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET", "NOTICE_INTAKE_KEY_PASSWORD")
     ours = {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and key not in others}
     return {key: value for key, value in ours.items() if "_TEST_" not in key}
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -20,6 +20,9 @@ from .messages import Delivery, Endpoint, Message, read_delivery, read_endpoint,
 from .results import BulkLine, Event, Receipt, ReferralStatus, read_event, read_receipt, read_status
 from .transport import Answer, Call, Retries, Transport
 
+if TYPE_CHECKING:
+    from .answers import AnswerKeys
+
 _PAGE: Final = "200"
 
 
@@ -30,6 +33,9 @@ class IntakeClient:
     this machine or with ``allow_http``. ``auth`` is a ``BearerAuth``, or anything that ``requests`` takes as ``auth``.
     Proxies and certificates are ``requests``' own business: its environment variables hold, and so does what is set on
     ``session``. ``timeout`` is for the connection and for the longest silence, in seconds.
+
+    With ``answers``, the platform's keys, every answer has to be signed with one of them, or it is refused with an
+    ``AnswerRefused``; a refusal of somebody who is not known yet comes unsigned, and a stream is proved at its end.
 
     Reading, and sending under an idempotency key, is tried again as ``retries`` says; nothing else is. Every method
     raises an ``IntakeError``. Use a client from one thread at a time.
@@ -44,10 +50,13 @@ class IntakeClient:
         timeout: tuple[float, float] = (3, 10),
         retries: Retries | None = None,
         allow_http: bool = False,
+        answers: AnswerKeys | None = None,
     ) -> None:
         self._session = session or requests.Session()
-        base = _checked(base_url, allow_http=allow_http)
-        self._transport = Transport(base, auth, session=self._session, timeout=timeout, retries=retries or Retries())
+        base = checked_address(base_url, allow_http=allow_http)
+        self._transport = Transport(
+            base, auth, session=self._session, timeout=timeout, retries=retries or Retries(), answers=answers
+        )
 
     def __enter__(self) -> IntakeClient:
         """Use it in a ``with`` block, which closes its connections."""
@@ -252,7 +261,8 @@ def _part(value: str) -> str:
     return quote(value, safe="")
 
 
-def _checked(base_url: str, *, allow_http: bool) -> str:
+def checked_address(base_url: str, *, allow_http: bool) -> str:
+    """Return a platform's address without a slash at its end. Raises ``ValueError`` for one that must not be used."""
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("the address must look like https://platform.example/notices")

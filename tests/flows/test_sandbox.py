@@ -114,7 +114,7 @@ def test_the_same_content_is_two_cases_that_never_meet(sandbox):
     assert (row.instrument, row.referrals, row.due_kind) == ("eu.iru.referral", 1, "house")
     assert sandbox.counts() == before
     assert desk_queries.queue_page(
-        sandbox.house.mount, QueueFilter(text=link), moderator=ONE, now=sandbox.house.clock.now
+        sandbox.house.mount, QueueFilter(search=link), moderator=ONE, now=sandbox.house.clock.now
     ).rows == (row,)
 
 
