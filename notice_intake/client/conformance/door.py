@@ -241,6 +241,8 @@ def _pieces(body: bytes, *, chunked: bool) -> Iterable[bytes]:
     for start in range(0, len(body), 65_536):
         piece = body[start : start + 65_536]
         yield b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+    if chunked:
+        yield b"0\r\n\r\n"
 
 
 def _connect(scheme: str, netloc: str, *, timeout: float) -> http.client.HTTPConnection:
