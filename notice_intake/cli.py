@@ -139,6 +139,7 @@ def _sandbox(mount_of: MountOf) -> click.Group:
         click.echo(f"{sandbox.forget(mount, now=mount.clock())} referrals forgotten")
 
     group.add_command(_agency(sandbox_mount))
+    group.add_command(evidence_group(sandbox_mount, guarded=_guarded))
     return group
 
 

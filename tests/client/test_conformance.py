@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +15,12 @@ from typing import Any
 import pytest
 import requests
 from auth.signers import MAKERS, pem_of
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from deployments import Deployment, deployed, free_port, printed
 from http_message_signatures.algorithms import ED25519
 from requests_http_signature import HTTPSignatureAuth
+from sqlalchemy import create_engine, text
 
 from notice_intake.auth import signing
 from notice_intake.client import AnswerKeys, AnswerRefused, BearerAuth, IntakeClient, SignatureAuth
@@ -47,8 +51,6 @@ def deployments(tmp_path_factory, request) -> Iterator[Callable[[str, str], Depl
 
 
 def _schema(request: pytest.FixtureRequest, name: str) -> str:
-    from sqlalchemy import create_engine, text
-
     schema = f"deployed_{name}_{free_port()}"
     url = request.getfixturevalue("postgres_url").replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(url)
@@ -109,9 +111,6 @@ def test_a_second_instrument_and_signatures_alone_will_do(plain, capsys):
 
 
 def _new_pem() -> bytes:
-    from cryptography.hazmat.primitives.asymmetric import ed25519
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
     key = ed25519.Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -184,7 +183,7 @@ def document(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("algorithm", MAKERS)
 def test_the_client_signs_and_checks_what_it_is_answered(deployment, algorithm):
     made = deployment.agency(f"Unit {algorithm}")
-    _register(deployment, made["id"], algorithm)
+    deployment.key(made["id"], pem_of(algorithm))
     with IntakeClient(deployment.url, SignatureAuth(pem_of(algorithm))) as unchecked:
         keys = AnswerKeys(unchecked.keys())
     with IntakeClient(deployment.url, SignatureAuth(pem_of(algorithm)), answers=keys) as client:
@@ -194,16 +193,8 @@ def test_the_client_signs_and_checks_what_it_is_answered(deployment, algorithm):
         assert client.submit(sent, key="k" * 20).replayed
         assert client.status(receipt.id).items[0].status == "received"
         assert [line.status for line in client.bulk(document() for _ in range(3))] == [201, 201, 201]
-        assert [event.referral for event in client.events()][0] == receipt.id
+        assert next(client.events()).referral == receipt.id
     deployment.command("sandbox", "evidence", "verify", receipt.id)
-
-
-_registered: set[tuple[str, str]] = set()
-
-
-def _register(deployment: Deployment, agency_id: str, algorithm: str) -> None:
-    """A key belongs to one agency: of the keys that are made once a run, each is registered once a deployment."""
-    deployment.key(agency_id, pem_of(algorithm))
 
 
 def test_answers_of_another_platform_are_not_believed(plain):
@@ -256,9 +247,6 @@ def test_the_library_and_curl_sign_and_are_understood(deployment, tmp_path):
 
 def by_hand(body: bytes, *, url: str, key: str, key_id: str) -> dict[str, str]:
     """Sign as somebody does who has RFC 9421 open beside: with nothing of ours."""
-    import hashlib
-    import secrets
-
     digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
     nonce = secrets.token_urlsafe(16)
     parameters = f';created={int(time.time())};nonce="{nonce}";keyid="{key_id}";tag="notice-intake-v1"'

@@ -85,12 +85,15 @@ def test_nothing_is_found_where_nothing_is_wrong(door):
 def test_a_fault_is_found_by_the_rules_that_it_breaks_and_by_no_other(deployment, door, fault):
     _, faulty = deployment
     faulty.name = fault
+    wanted = FAULTS[fault][2]
+    # What changes a body comes after it was signed here: only a fault of the signatures themselves is asked about them.
+    signed = any(rule.startswith("keys.") for rule in wanted)
     try:
-        report = check(door, QUICK)
+        report = check(door, [one for one in QUICK if signed or one.group != "keys"])
     finally:
         faulty.name = None
     found = broken(report)
-    assert set(found) == FAULTS[fault][2], found
+    assert set(found) == wanted, found
 
 
 def test_every_group_of_rules_is_broken_by_some_fault():

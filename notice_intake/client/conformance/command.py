@@ -141,7 +141,7 @@ def _teller(args: Namespace) -> Any:
             say("      came    ", result.came)
             say("      see     ", result.rule.source)
         elif result.state == NOT_TRIED:
-            say("      not tried:", result.came)
+            say(f"      not tried: {result.came}")
 
     return tell
 
