@@ -138,7 +138,11 @@ def public_pem(key: PrivateKey) -> str:
 def _hold(request: requests.PreparedRequest) -> None:
     """Have the body be bytes: a digest is over all of it, and stands before it."""
     body: Any = request.body
-    if body is None or isinstance(body, bytes):
+    if body is None:
+        return
+    # A signature is over the type as well, and requests gives bytes none.
+    request.headers.setdefault("Content-Type", "application/octet-stream")
+    if isinstance(body, bytes):
         return
     if isinstance(body, str):
         held = body.encode()
