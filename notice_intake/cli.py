@@ -82,11 +82,12 @@ def _check(mount_of: MountOf) -> click.Command:
     @click.command("check", help="Say whether this mount is ready; exit 1 where it is not.")
     @_guarded
     def command() -> None:
-        mount = mount_of()
-        checks = readiness(mount, now=mount.clock())
-        for name, state in checks.items():
-            click.echo(f"{name}: {state}")
-        if any(state != "ok" for state in checks.values()):
+        good = True
+        for mount in _both(mount_of()):
+            for name, state in readiness(mount, now=mount.clock()).items():
+                click.echo(f"{'sandbox ' if mount.sandbox else ''}{name}: {state}")
+                good = good and state == "ok"
+        if not good:
             sys.exit(1)
 
     return command

@@ -69,9 +69,11 @@ def _client(args: argparse.Namespace) -> IntakeClient:
     if not base:
         raise UsageError("give the platform's address with --base-url, or in NOTICE_INTAKE_URL")
     try:
-        return IntakeClient(base, _auth(args), allow_http=args.allow_http, answers=_answers(args))
+        client = IntakeClient(base, _auth(args), allow_http=args.allow_http)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    keys = _answers(args)
+    return client if keys is None else client.pin(keys)
 
 
 def _auth(args: argparse.Namespace) -> AuthBase:

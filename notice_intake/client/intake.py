@@ -34,9 +34,6 @@ class IntakeClient:
     Proxies and certificates are ``requests``' own business: its environment variables hold, and so does what is set on
     ``session``. ``timeout`` is for the connection and for the longest silence, in seconds.
 
-    With ``answers``, the platform's keys, every answer has to be signed with one of them, or it is refused with an
-    ``AnswerRefused``; a refusal of somebody who is not known yet comes unsigned, and a stream is proved at its end.
-
     Reading, and sending under an idempotency key, is tried again as ``retries`` says; nothing else is. Every method
     raises an ``IntakeError``. Use a client from one thread at a time.
     """
@@ -50,13 +47,19 @@ class IntakeClient:
         timeout: tuple[float, float] = (3, 10),
         retries: Retries | None = None,
         allow_http: bool = False,
-        answers: AnswerKeys | None = None,
     ) -> None:
         self._session = session or requests.Session()
         base = checked_address(base_url, allow_http=allow_http)
-        self._transport = Transport(
-            base, auth, session=self._session, timeout=timeout, retries=retries or Retries(), answers=answers
-        )
+        self._transport = Transport(base, auth, session=self._session, timeout=timeout, retries=retries or Retries())
+
+    def pin(self, answers: AnswerKeys) -> IntakeClient:
+        """Believe only what one of the platform's keys signed, from now on; return the client itself.
+
+        Everything else raises ``AnswerRefused``, but for the refusal of somebody who is not known yet, which comes
+        unsigned. A stream is proved at its end.
+        """
+        self._transport.answers = answers
+        return self
 
     def __enter__(self) -> IntakeClient:
         """Use it in a ``with`` block, which closes its connections."""

@@ -126,9 +126,10 @@ class Transport:
         session: requests.Session,
         timeout: tuple[float, float],
         retries: Retries,
-        answers: AnswerKeys | None = None,
     ) -> None:
-        self.base_url, self._answers = base_url, answers
+        self.base_url = base_url
+        #: The keys that have to have signed what is answered, or None.
+        self.answers: AnswerKeys | None = None
         self._auth, self._session, self._timeout, self._retries = auth, session, timeout, retries
 
     def call(self, call: Call) -> Answer:
@@ -159,11 +160,11 @@ class Transport:
     def chunks(self, response: requests.Response, size: int) -> Iterator[bytes]:
         """Yield the body of a ``stream`` answer; ``AnswerRefused`` at its end where it is not as it was signed."""
         found: Iterator[bytes] = response.iter_content(size)
-        if self._answers is None:
+        if self.answers is None:
             return found
         from .answers import through
 
-        return through(found, self._answers.check_head(_answered(response))[1])
+        return through(found, self.answers.check_head(_answered(response))[1])
 
     def _once(self, call: Call) -> Answer:
         headers = dict(call.headers)
@@ -177,15 +178,15 @@ class Transport:
             body = read(response)
         if response.status_code // 100 != 2:
             raise self._refusal(response, body)
-        if self._answers is not None and call.path not in PUBLIC:
-            self._answers.check(_answered(response), body)
+        if self.answers is not None and call.path not in PUBLIC:
+            self.answers.check(_answered(response), body)
         return Answer(response.status_code, response.headers, body)
 
     def _refusal(self, response: requests.Response, body: bytes) -> IntakeError:
         """Return what a refusal stands for. Who is not known yet gets it unsigned; where it is signed it has to fit."""
-        if self._answers is not None and "Signature" in response.headers:
+        if self.answers is not None and "Signature" in response.headers:
             try:
-                self._answers.check(_answered(response), body)
+                self.answers.check(_answered(response), body)
             except AnswerRefused as refused:
                 return refused
         return refusal(response, body)

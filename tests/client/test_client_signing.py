@@ -194,9 +194,9 @@ def answered(
 
 def test_a_signed_receipt_is_believed(script):
     script.says(answered(201, RECEIPT))
-    with signed(script, answers=KNOWN) as client:
+    with signed(script).pin(KNOWN) as client:
         assert client.submit({"a": 1}).id == "ref_1"
-    with script.client(answers=KNOWN) as client:
+    with script.client().pin(KNOWN) as client:
         assert client.submit({"a": 1}).id == "ref_1", "to who shows a token as well"
 
 
@@ -216,7 +216,7 @@ def test_a_signed_receipt_is_believed(script):
 )
 def test_an_answer_that_is_not_as_it_was_signed_is_not_believed_and_not_asked_for_again(script, wrong):
     script.says(answered(201, RECEIPT, **wrong))
-    with signed(script, answers=KNOWN) as client, pytest.raises(AnswerRefused) as refused:
+    with signed(script).pin(KNOWN) as client, pytest.raises(AnswerRefused) as refused:
         client.submit({"a": 1}, key=KEY)
     assert (len(script.seen), refused.value.key) == (1, KEY)
 
@@ -224,13 +224,13 @@ def test_an_answer_that_is_not_as_it_was_signed_is_not_believed_and_not_asked_fo
 def test_the_receipt_of_another_body_is_not_believed(script):
     """Over the request's digest as well: a receipt cannot be moved to what was not sent."""
     script.says(answered(201, RECEIPT, leave=("content-digest",)))
-    with signed(script, answers=KNOWN) as client, pytest.raises(AnswerRefused, match="content-digest"):
+    with signed(script).pin(KNOWN) as client, pytest.raises(AnswerRefused, match="content-digest"):
         client.submit({"a": 1})
 
 
 def test_without_a_signature_a_success_is_not_believed_and_a_refusal_is(script):
     script.says(reply(201, RECEIPT), reply(503), problem(422, "invalid-document"))
-    with signed(script, answers=KNOWN) as client:
+    with signed(script).pin(KNOWN) as client:
         with pytest.raises(AnswerRefused, match="not signed"):
             client.submit({"a": 1})
         with pytest.raises(Exception, match="Why"):
@@ -240,7 +240,7 @@ def test_without_a_signature_a_success_is_not_believed_and_a_refusal_is(script):
 def test_a_stream_is_proved_at_its_end(script):
     lines = [{"line": 1, "status": 201, "receipt": RECEIPT}]
     script.says(answered(200, lines[0]), answered(200, lines[0], change=lambda body: body.replace(b"ref_1", b"ref_2")))
-    with signed(script, answers=KNOWN) as client:
+    with signed(script).pin(KNOWN) as client:
         assert [line.receipt.id for line in client.bulk([{"a": 1}])] == ["ref_1"]
         with pytest.raises(AnswerRefused, match="believe none"):
             list(client.bulk([{"a": 1}]))

@@ -186,7 +186,7 @@ def test_the_client_signs_and_checks_what_it_is_answered(deployment, algorithm):
     deployment.key(made["id"], pem_of(algorithm))
     with IntakeClient(deployment.url, SignatureAuth(pem_of(algorithm))) as unchecked:
         keys = AnswerKeys(unchecked.keys())
-    with IntakeClient(deployment.url, SignatureAuth(pem_of(algorithm)), answers=keys) as client:
+    with IntakeClient(deployment.url, SignatureAuth(pem_of(algorithm))).pin(keys) as client:
         sent = document()
         receipt = client.submit(sent, key="k" * 20)
         assert receipt.sandbox
@@ -201,7 +201,7 @@ def test_answers_of_another_platform_are_not_believed(plain):
     made = plain.agency()
     token = open(made["token"]).read()  # noqa: SIM115
     stranger = AnswerKeys([json.loads(signing.new_ed25519()[0].public.jwk)])
-    with IntakeClient(plain.url, BearerAuth(token), answers=stranger) as client, pytest.raises(AnswerRefused):
+    with IntakeClient(plain.url, BearerAuth(token)).pin(stranger) as client, pytest.raises(AnswerRefused):
         client.submit(document())
 
 

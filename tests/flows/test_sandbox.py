@@ -17,6 +17,7 @@ from notice_intake.core.codes import Outcome, QuestionReason
 from notice_intake.core.queue import QueueFilter
 from notice_intake.core.scripts import Step, steps
 from notice_intake.flows import desk_queries
+from notice_intake.store import migrate
 from notice_intake.testing import FakeModerators, FakePlatform
 
 
@@ -313,3 +314,18 @@ def test_time_of_forgetting_is_counted_from_the_last_change(sandbox):
         tx.execute(update(table).where(table.c.id == made).values(updated_at=later))
     sandbox.house.clock.advance(days=20)
     assert sandbox.command("sandbox", "purge").output == "0 referrals forgotten\n"
+
+
+def test_check_looks_at_both_sides(sandbox):
+    assert sandbox.command("check").output.splitlines()[3:] == [
+        "sandbox database: ok",
+        "sandbox tables: ok",
+        "sandbox worker: ok",
+    ]
+    migrate.downgrade(sandbox.mount.storage, "base")
+    result = sandbox.command("check")
+    assert (result.exit_code, "sandbox tables: not upgraded" in result.output) == (1, True)
+    assert "tables: ok" in result.output, "the real side is as it was"
+    assert sandbox.command("work", "--once").exit_code == 0, "and is worked for all the same"
+    assert sandbox.command("db", "upgrade").exit_code == 0
+    assert sandbox.command("check").exit_code == 0

@@ -34,14 +34,14 @@ def _without(door: Door, auth: AuthBase | None) -> Reply:
 
 
 @rule("access.no-credentials", "Without credentials the answer is 401, which says how to call", _REFUSED)
-def no_credentials(door: Door) -> None:
+def _no_credentials(door: Door) -> None:
     reply = _without(door, None)
     expect.problem(reply, 401, "credentials-refused")
     that("WWW-Authenticate" in reply.headers, "WWW-Authenticate (RFC 9110 section 15.5.2)", "none")
 
 
 @rule("access.one-answer", "Whatever is wrong with credentials, the 401 is one and the same", _REFUSED)
-def one_answer(door: Door) -> None:
+def _one_answer(door: Door) -> None:
     replies = {"no credentials": _without(door, None), "garbage": _without(door, _Field("Bearer x"))}
     replies["another scheme"] = _without(door, _Field(f"Basic {base64.b64encode(b'unit:secret').decode()}"))
     prepared = requests.Request("GET", door.base, auth=door.auth).prepare()
@@ -57,12 +57,12 @@ def one_answer(door: Door) -> None:
     "Who calls is asked before anything is said of the body",
     "how-a-referral-flows.md#1-the-agency-sends-it",
 )
-def before_the_body(door: Door) -> None:
+def _before_the_body(door: Door) -> None:
     expect.problem(door.refer(b"not json", auth=None), 401, "credentials-refused")
 
 
 @rule("access.other-agency", "Another agency's referral is answered as one that does not exist", _REFUSED)
-def other_agency(door: Door) -> None:
+def _other_agency(door: Door) -> None:
     if door.other is None:
         raise NotTried("needs the credentials of a second agency: --other-token-file")
     path = door.one().path
@@ -75,7 +75,7 @@ def other_agency(door: Door) -> None:
 
 
 @rule("access.unknown-id", "An id of no referral is 404, whatever is in it", _REFUSED)
-def unknown_id(door: Door) -> None:
+def _unknown_id(door: Door) -> None:
     for name in ("ref_AAAAAAAAAAAAAAAAAAAAAAAAAA", "x" * 300, "%00", "%F0%9F%98%80"):
         expect.problem(door.get(f"/v1/referrals/{name}"), 404, "not-found")
 
@@ -95,7 +95,7 @@ def _samples(door: Door) -> dict[str, Reply]:
 
 
 @rule("answers.no-store", "No answer about a referral may be kept by a cache", "refer-to-us.md#what-became-of-it")
-def no_store(door: Door) -> None:
+def _no_store(door: Door) -> None:
     for name, reply in _samples(door).items():
         that("no-store" in reply.headers.get("Cache-Control", ""), f"Cache-Control: no-store on {name}", _cache(reply))
 
@@ -105,7 +105,7 @@ def _cache(reply: Reply) -> str:
 
 
 @rule("answers.request-id", "Each answer has an X-Request-Id of its own; a problem names it as its instance", _REFUSED)
-def request_id(door: Door) -> None:
+def _request_id(door: Door) -> None:
     seen: dict[str, str] = {}
     for name, reply in _samples(door).items():
         found = reply.headers.get("X-Request-Id", "")
@@ -117,7 +117,7 @@ def request_id(door: Door) -> None:
 
 
 @rule("answers.problems", "Each refusal is a problem document with type, title, status and detail", _REFUSED)
-def problems(door: Door) -> None:
+def _problems(door: Door) -> None:
     refused = {name: reply for name, reply in _samples(door).items() if reply.status >= 400}
     for name, reply in refused.items():
         that(reply.kind == "application/problem+json", f"application/problem+json for {name}", expect.seen(reply))
@@ -128,7 +128,7 @@ def problems(door: Door) -> None:
 
 
 @rule("answers.problem-types", "The type of a problem leads to what it means", _REFUSED)
-def problem_types(door: Door) -> None:
+def _problem_types(door: Door) -> None:
     reply = door.refer({})
     place = str(reply.object().get("type", ""))
     path = place[place.rindex("/v1/") :] if "/v1/" in place else place
@@ -137,13 +137,13 @@ def problem_types(door: Door) -> None:
 
 
 @rule("answers.unknown-path", "A path that is none is a 404 problem", _REFUSED)
-def unknown_path(door: Door) -> None:
+def _unknown_path(door: Door) -> None:
     for method in ("GET", "POST", "DELETE"):
         expect.problem(door.send(method, "/v1/nothing/here"), 404, "not-found")
 
 
 @rule("answers.method", "A method that is not allowed is a 405 problem, with Allow", _REFUSED)
-def method(door: Door) -> None:
+def _method(door: Door) -> None:
     for name, path in (("DELETE", "/v1/referrals"), ("PUT", "/v1/events"), ("PATCH", door.one().path)):
         reply = door.send(name, path)
         expect.problem(reply, 405, "method-not-allowed")
@@ -153,7 +153,7 @@ def method(door: Door) -> None:
 @rule(
     "answers.rate-limit", "Answers say what is allowed, what is left and until when", "refer-to-us.md#how-much-at-once"
 )
-def rate_limit(door: Door) -> None:
+def _rate_limit(door: Door) -> None:
     reply = door.get("/v1/referrals?limit=1")
     policy, left = reply.headers.get("RateLimit-Policy", ""), reply.headers.get("RateLimit", "")
     that(re.search(r'"[^"]+";q=\d+;w=\d+', policy) is not None, 'RateLimit-Policy such as "agency";q=1000;w=60', policy)

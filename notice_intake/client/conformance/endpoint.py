@@ -40,7 +40,7 @@ def _wait(door: Door, listener: Listener, type: str, *, id: str | None = None, a
 
 
 @rule("endpoint.addresses", "Callbacks cannot be sent where no callback may go", _ADDRESS)
-def addresses(door: Door) -> None:
+def _addresses(door: Door) -> None:
     for url in _FORBIDDEN:
         found = expect.problem(door.send("PUT", "/v1/endpoint", body=_named(url)), 422, "invalid-document")
         pointers = [one.get("pointer") for one in expect.objects(found, "errors")]
@@ -56,7 +56,7 @@ def _named(url: str) -> bytes:
     "A new address is used once it has given the challenge back; its secret is shown once",
     _ADDRESS,
 )
-def challenge(door: Door) -> None:
+def _challenge(door: Door) -> None:
     listener = _listening(door)
     reply = door.send("PUT", "/v1/endpoint", body=_named(listener.url)[:-1] + b',"rotate_secret":true}')
     expect.status(reply, 200, 201)
@@ -74,7 +74,7 @@ def challenge(door: Door) -> None:
 
 
 @rule("endpoint.test", "A test event comes, under the id that the call answered", _ADDRESS)
-def test_event(door: Door) -> None:
+def _test_event(door: Door) -> None:
     listener = _in_use(door)
     reply = door.send("POST", "/v1/endpoint/test")
     expect.status(reply, 202)
@@ -82,7 +82,7 @@ def test_event(door: Door) -> None:
 
 
 @rule("endpoint.same-as-events", "A callback is the event of the same id, signed", _CALLBACKS)
-def same_as_events(door: Door) -> None:
+def _same_as_events(door: Door) -> None:
     listener = _in_use(door)
     one = door.referred()
     event = next(iter(events_of(door, one.id)), {})
@@ -91,7 +91,7 @@ def same_as_events(door: Door) -> None:
 
 
 @rule("endpoint.replay", "A callback is listed among the deliveries, and can be sent again under its id", _ADDRESS)
-def replay(door: Door) -> None:
+def _replay(door: Door) -> None:
     listener = _in_use(door)
     one = door.referred()
     event = next(iter(events_of(door, one.id)), {})
@@ -110,14 +110,14 @@ def replay(door: Door) -> None:
 
 
 @rule("endpoint.deliveries", "The list of deliveries refuses a cursor and a state that are none", _ADDRESS)
-def deliveries(door: Door) -> None:
+def _deliveries(door: Door) -> None:
     for query in ("cursor=garbage", "state=nothing", "surprise=1"):
         expect.problem(door.get(f"/v1/deliveries?{query}"), 422, "invalid-document")
     expect.problem(door.send("POST", "/v1/deliveries/msg_none/replay"), 404, "not-found")
 
 
 @rule("endpoint.removed", "An address can be taken away", _ADDRESS)
-def removed(door: Door) -> None:
+def _removed(door: Door) -> None:
     _in_use(door)
     expect.status(door.send("DELETE", "/v1/endpoint"), 204)
     expect.problem(door.get("/v1/endpoint"), 404, "not-found")

@@ -31,7 +31,7 @@ def _stands(door: Door, one: Referred) -> tuple[str, dict[str, Any]]:
 
 
 @rule("messages.precondition", "Whoever says something must name the state that was read: 428", _CHANGED)
-def precondition(door: Door) -> None:
+def _precondition(door: Door) -> None:
     one = door.one()
     for what, document in (
         ("supplements", _FACTS),
@@ -44,7 +44,7 @@ def precondition(door: Door) -> None:
 @rule(
     "messages.stale", "What was written for an older state is refused with 412, which names the current one", _CHANGED
 )
-def stale(door: Door) -> None:
+def _stale(door: Door) -> None:
     one = door.one()
     tag, shown = _stands(door, one)
     for what, document in (("supplements", _FACTS), ("withdrawal", _REASON)):
@@ -55,7 +55,7 @@ def stale(door: Door) -> None:
 
 
 @rule("messages.strict", "Messages are read as strictly as referrals", _CHANGED)
-def strict(door: Door) -> None:
+def _strict(door: Door) -> None:
     one = door.one()
     tag, _ = _stands(door, one)
     expect.fault(
@@ -70,7 +70,7 @@ def strict(door: Door) -> None:
     "Nothing can be said about a referral that is none",
     "refer-to-us.md#when-it-is-refused",
 )
-def unknown_referral(door: Door) -> None:
+def _unknown_referral(door: Door) -> None:
     for what, document in (
         ("supplements", _FACTS),
         ("withdrawal", _REASON),
@@ -81,7 +81,7 @@ def unknown_referral(door: Door) -> None:
 
 
 @rule("messages.supplement", "Facts are added: 201 with the new ETag, and the event referral.supplemented", _CHANGED)
-def supplement(door: Door) -> None:
+def _supplement(door: Door) -> None:
     one = door.referred()
     tag, shown = _stands(door, one)
     facts = {**_FACTS, "items": [{"reference": "1", "text": "Placeholder."}]}
@@ -97,7 +97,7 @@ def supplement(door: Door) -> None:
 
 
 @rule("messages.once", "A message is taken once under its idempotency key", "refer-to-us.md#send-it-again")
-def once(door: Door) -> None:
+def _once(door: Door) -> None:
     one = door.referred()
     tag, _ = _stands(door, one)
     key = f"conformance:{door.run}:{door.count}"
@@ -111,7 +111,7 @@ def once(door: Door) -> None:
 
 
 @rule("messages.withdrawal", "Items can be taken back, some or all, and stay so", _BACK)
-def withdrawal(door: Door) -> None:
+def _withdrawal(door: Door) -> None:
     one = door.referred("1", "2")
     tag, _ = _stands(door, one)
     expect.status(_say(door, one, "withdrawal", {**_REASON, "items": ["1"]}, If_Match=tag), 201)
@@ -126,7 +126,7 @@ def withdrawal(door: Door) -> None:
 
 
 @rule("messages.early-complaint", "Nothing can be complained about before it is decided", _COMPLAIN)
-def early_complaint(door: Door) -> None:
+def _early_complaint(door: Door) -> None:
     one = door.referred()
     tag, _ = _stands(door, one)
     expect.problem(_say(door, one, "complaints", {"items": ["1"], **_FACTS}, If_Match=tag), 409, "conflict")
@@ -163,7 +163,7 @@ def _data(events: list[dict[str, Any]], type: str) -> dict[str, Any]:
     "The sandbox decides as a reference says; each change is an event, in order, counted without a gap",
     _SANDBOX,
 )
-def decided(door: Door) -> None:
+def _decided(door: Door) -> None:
     one = _scripted(door, "decide:removed")
     events = _until(door, one, "item.effected")
     types = [event.get("type") for event in events]
@@ -181,7 +181,7 @@ def decided(door: Door) -> None:
 
 
 @rule("life.question", "A question stands in the referral with its reason; the answer to it is taken", _SANDBOX)
-def question(door: Door) -> None:
+def _question(door: Door) -> None:
     one = _scripted(door, "ask:not_precise+decide:no_action")
     data = _data(_until(door, one, "item.needs_clarification"), "item.needs_clarification")
     expect.equal(data.get("reason_code"), "not_precise", "reason_code")
@@ -199,7 +199,7 @@ def question(door: Door) -> None:
 
 
 @rule("life.complaint", "A complaint is answered for each item: upheld, or reversed with the new outcome", _SANDBOX)
-def complaint(door: Door) -> None:
+def _complaint(door: Door) -> None:
     reference = "decide:removed+decide:no_action"
     one = _scripted(door, reference)
     _until(door, one, "item.effected")

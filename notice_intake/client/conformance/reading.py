@@ -17,7 +17,7 @@ _READ, _EVENTS = "refer-to-us.md#what-became-of-it", "refer-to-us.md#asking-inst
 
 
 @rule("reading.referral", "A referral has the state of each item and the number of its last change", _READ)
-def referral(door: Door) -> None:
+def _referral(door: Door) -> None:
     found = expect.document(door.get(door.one().path), 200)
     that(expect.member(found, "sequence", int) >= 1, "a sequence of 1 or more", found.get("sequence"))
     expect.moment(found, "updated_at")
@@ -29,13 +29,13 @@ def referral(door: Door) -> None:
 
 
 @rule("reading.etag", "The ETag says at which change a referral stands", _READ)
-def etag(door: Door) -> None:
+def _etag(door: Door) -> None:
     reply = door.get(door.one().path)
     expect.equal(reply.headers.get("ETag"), f'"r{reply.object().get("sequence")}"', "ETag")
 
 
 @rule("reading.not-modified", "If-None-Match with the current ETag is answered by 304 without a body", _READ)
-def not_modified(door: Door) -> None:
+def _not_modified(door: Door) -> None:
     one = door.referred()
     tag = door.get(one.path).headers.get("ETag", "")
     reply = door.get(one.path, If_None_Match=tag)
@@ -46,7 +46,7 @@ def not_modified(door: Door) -> None:
 
 
 @rule("reading.pages", "A list goes on from page to page, oldest change first, and misses nothing", _READ)
-def pages(door: Door) -> None:
+def _pages(door: Door) -> None:
     since = datetime.now(UTC) - timedelta(minutes=1)
     wanted = [door.referred().id for _ in range(3)]
     query = f"limit=2&updated_since={quote(since.isoformat(timespec='seconds'))}"
@@ -68,7 +68,7 @@ def pages(door: Door) -> None:
 
 
 @rule("reading.since", "updated_since leaves out what has not changed since", _READ)
-def since(door: Door) -> None:
+def _since(door: Door) -> None:
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
     found = expect.document(door.get(f"/v1/referrals?updated_since={quote(later)}"), 200)
     expect.equal(found.get("referrals"), [], "referrals that change in an hour")
@@ -76,13 +76,13 @@ def since(door: Door) -> None:
 
 
 @rule("reading.cursor", "A cursor that is none, or was changed, is refused", _READ)
-def cursor(door: Door) -> None:
+def _cursor(door: Door) -> None:
     for value in ("garbage", "A" * 200, "%00", "..%2F"):
         expect.problem(door.get(f"/v1/referrals?cursor={value}"), 422, "invalid-document")
 
 
 @rule("reading.query", "A parameter that is none, or out of its range, or stands twice, is refused", _READ)
-def query(door: Door) -> None:
+def _query(door: Door) -> None:
     wanted = (("surprise=1", "/surprise"), ("limit=0", "/limit"), ("limit=201", "/limit"), ("limit=x", "/limit"))
     for text, pointer in (*wanted, ("limit=1&limit=2", "/limit"), ("updated_since=yesterday", "/updated_since")):
         found = expect.problem(door.get(f"/v1/referrals?{text}"), 422, "invalid-document")
@@ -121,7 +121,7 @@ def place_of(door: Door) -> str:
 @rule(
     "events.received", "The first event of a referral is referral.received, with sequence 1", "refer-to-us.md#callbacks"
 )
-def received(door: Door) -> None:
+def _received(door: Door) -> None:
     one = door.referred("1", "2")
     events = events_of(door, one.id)
     that(bool(events), "an event for the referral", "none")
@@ -137,7 +137,7 @@ def received(door: Door) -> None:
 
 
 @rule("events.thin", "Events hold references, never what was referred", "refer-to-us.md#callbacks")
-def thin(door: Door) -> None:
+def _thin(door: Door) -> None:
     one = door.referred()
     said = str(events_of(door, one.id))
     for part in (one.document["items"][0]["target"]["url"], "Placeholder reason.", "check@unit.example"):
@@ -145,7 +145,7 @@ def thin(door: Door) -> None:
 
 
 @rule("events.go-on", "Going on from next, nothing comes twice and nothing is missed", _EVENTS)
-def go_on(door: Door) -> None:
+def _go_on(door: Door) -> None:
     after, wanted = place_of(door), [door.referred().id for _ in range(3)]
     found: list[str] = []
     ids: list[str] = []
@@ -162,6 +162,6 @@ def go_on(door: Door) -> None:
 
 
 @rule("events.place", "A place that is none is refused", _EVENTS)
-def place(door: Door) -> None:
+def _place(door: Door) -> None:
     for value in ("garbage", "-1", "1" * 30, "%00"):
         expect.fault(door.get(f"/v1/events?after={value}"), "/after", "invalid")

@@ -14,7 +14,7 @@ _SEND, _AGAIN = "refer-to-us.md#send-a-referral", "refer-to-us.md#send-it-again"
 
 
 @rule("receipts.created", "A referral is answered by 201 and Location", _SEND)
-def created(door: Door) -> None:
+def _created(door: Door) -> None:
     reply = door.refer(door.document())
     found = expect.document(reply, 201)
     path = expect.member(found, "status_path", str)
@@ -24,7 +24,7 @@ def created(door: Door) -> None:
 
 
 @rule("receipts.members", "A receipt has ids, your references, the times, and the rule that set the due time", _SEND)
-def members(door: Door) -> None:
+def _members(door: Door) -> None:
     one = door.one()
     for name in ("agency_reference", "instrument"):
         expect.equal(one.receipt.get(name), one.document[name], name)
@@ -35,7 +35,7 @@ def members(door: Door) -> None:
 
 
 @rule("receipts.times", "A receipt's times have an offset, and it is due after it was received", _SEND)
-def times(door: Door) -> None:
+def _times(door: Door) -> None:
     receipt = door.one().receipt
     received, due = expect.moment(receipt, "received_at"), expect.moment(receipt, "due_at")
     off = abs(datetime.now(UTC) - received)
@@ -44,7 +44,7 @@ def times(door: Door) -> None:
 
 
 @rule("receipts.items", "A receipt lists every item in order, with your reference, an id and where it stands", _SEND)
-def items(door: Door) -> None:
+def _items(door: Door) -> None:
     one = door.one()
     found = expect.objects(one.receipt, "items")
     expect.equal([item.get("reference") for item in found], ["1", "2"], "the items' references")
@@ -56,14 +56,14 @@ def items(door: Door) -> None:
 
 
 @rule("receipts.ids", "Ids are new for each referral, and cannot be guessed from one another", _SEND)
-def ids(door: Door) -> None:
+def _ids(door: Door) -> None:
     first, second = door.referred().id, door.referred().id
     same = sum(a == b for a, b in zip(first, second, strict=False))
     that(len(first) >= 20 and len(first) - same >= 8, "ids of 20 characters or more, 8 of them new", (first, second))
 
 
 @rule("receipts.found-again", "What a receipt names can be read at once", _SEND)
-def found_again(door: Door) -> None:
+def _found_again(door: Door) -> None:
     one = door.one()
     found = expect.document(door.get(one.path), 200)
     expect.equal(found.get("id"), one.id, "id")
@@ -71,7 +71,7 @@ def found_again(door: Door) -> None:
 
 
 @rule("receipts.sandbox", "The receipt of a sandbox says that it is one", "refer-to-us.md#try-it-in-the-sandbox")
-def sandbox(door: Door) -> None:
+def _sandbox(door: Door) -> None:
     if not door.sandbox:
         raise NotTried("this is no sandbox")
     expect.equal(door.one().receipt.get("sandbox"), True, "sandbox")
@@ -84,7 +84,7 @@ _LINES = "application/x-ndjson"
 
 
 @rule("repeats.same-receipt", "The same body under the same key gets the same receipt, and is stored once", _AGAIN)
-def same_receipt(door: Door) -> None:
+def _same_receipt(door: Door) -> None:
     key, body = f"conformance:{door.run}:{door.count}", json.dumps(door.document()).encode()
     first, again = (door.refer(body, Idempotency_Key=key) for _ in range(2))
     expect.status(first, 201)
@@ -95,7 +95,7 @@ def same_receipt(door: Door) -> None:
 
 
 @rule("repeats.quoted-key", "A key in quotes is the same key", _AGAIN)
-def quoted_key(door: Door) -> None:
+def _quoted_key(door: Door) -> None:
     key, body = f"conformance:{door.run}:{door.count}", json.dumps(door.document()).encode()
     first, again = door.refer(body, Idempotency_Key=key), door.refer(body, Idempotency_Key=f'"{key}"')
     expect.status(first, 201)
@@ -104,20 +104,20 @@ def quoted_key(door: Door) -> None:
 
 
 @rule("repeats.other-body", "Another body under the same key is refused", _AGAIN)
-def other_body(door: Door) -> None:
+def _other_body(door: Door) -> None:
     key = f"conformance:{door.run}:{door.count}"
     expect.status(door.refer(door.document(), Idempotency_Key=key), 201)
     expect.problem(door.refer(door.document(), Idempotency_Key=key), 422, "idempotency-key-reused")
 
 
 @rule("repeats.bad-key", "A key that is too short, too long or of other characters is refused", _AGAIN)
-def bad_key(door: Door) -> None:
+def _bad_key(door: Door) -> None:
     for key in ("short", "k" * 129, "k" * 20 + " " + "k", '"' + "k" * 20):
         expect.problem(door.refer(door.document(), Idempotency_Key=key), 400, "idempotency-key-invalid")
 
 
 @rule("repeats.reference", "A reference can be used once: 409 names the referral that has it", _AGAIN)
-def reference(door: Door) -> None:
+def _reference(door: Door) -> None:
     one = door.one()
     for document in (one.document, door.document(agency_reference=one.document["agency_reference"])):
         reply = door.refer(document)
@@ -135,7 +135,7 @@ def reference(door: Door) -> None:
     "A referral that was refused leaves its reference free",
     "refer-to-us.md#when-it-is-refused",
 )
-def refused_leaves_nothing(door: Door) -> None:
+def _refused_leaves_nothing(door: Door) -> None:
     document = door.document()
     expect.status(door.refer({**document, "language": 7}), 422)
     expect.status(door.refer(document), 201)

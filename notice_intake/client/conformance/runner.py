@@ -87,17 +87,19 @@ def check(door: Door, rules: Iterable[Rule], *, tell: Callable[[Result], None] =
 def _tried(door: Door, one: Rule) -> Result:
     began = time.monotonic()
 
-    def ended(state: str, expected: str = "", came: str = "") -> Result:
+    def ended(state: str, *, expected: str = "", came: str = "") -> Result:
         return Result(one, state, expected, came, time.monotonic() - began)
 
     try:
         one.check(door)
     except Broken as broken:
-        return ended(FAILED, broken.expected, broken.came)
+        return ended(FAILED, expected=broken.expected, came=broken.came)
     except NotTried as reason:
         return ended(NOT_TRIED, came=str(reason))
     except OutOfTime:
         return ended(NOT_TRIED, came=_LATE)
     except Exception as fault:  # an answer of a shape that nobody thought of is the deployment's, and ends no run
-        return ended(FAILED, "an answer as the contract has it", f"one that cannot be read ({fault!r:.150})")
+        return ended(
+            FAILED, expected="an answer as the contract has it", came=f"one that cannot be read ({fault!r:.150})"
+        )
     return ended(PASSED)

@@ -47,7 +47,7 @@ def _refused(door: Door, change: Callable[[Any], None]) -> None:
 
 
 @rule("signed.accepted", "A signed request needs no token", _SIGN)
-def accepted(door: Door) -> None:
+def _accepted(door: Door) -> None:
     signer = _signer(door)
     expect.status(door.send("GET", "/v1/referrals?limit=1", auth=signer), 200)
     body = json.dumps(door.document()).encode()
@@ -59,7 +59,7 @@ def accepted(door: Door) -> None:
 
 
 @rule("signed.body", "One changed byte of the body is refused", _SIGN)
-def body(door: Door) -> None:
+def _body(door: Door) -> None:
     def change(request: Any) -> None:
         request.body = request.body.replace(b"Placeholder", b"placeholder", 1)
 
@@ -67,7 +67,7 @@ def body(door: Door) -> None:
 
 
 @rule("signed.target", "A signature for another address, method or key of idempotency is refused", _SIGN)
-def target(door: Door) -> None:
+def _target(door: Door) -> None:
     def elsewhere(request: Any) -> None:
         request.url += "?x=1"
 
@@ -79,7 +79,7 @@ def target(door: Door) -> None:
 
 
 @rule("signed.once", "A signature is good once", _SIGN)
-def once(door: Door) -> None:
+def _once(door: Door) -> None:
     signer, kept = _signer(door), {}
 
     def keep(request: Any) -> None:
@@ -94,7 +94,7 @@ def once(door: Door) -> None:
 
 
 @rule("signed.window", "A signature from six minutes ago, or two minutes ahead, is refused", _SIGN)
-def window(door: Door) -> None:
+def _window(door: Door) -> None:
     signer = _signer(door)
     for off in (-360, 120):
         late = signer.at(off)
@@ -102,12 +102,12 @@ def window(door: Door) -> None:
 
 
 @rule("signed.covered", "A signature that leaves out the digest of the body is refused", _SIGN)
-def covered(door: Door) -> None:
+def _covered(door: Door) -> None:
     _refused(door, lambda request: request.headers.pop("Content-Digest"))
 
 
 @rule("signed.key", "A key that the platform does not know is refused", _SIGN)
-def key(door: Door) -> None:
+def _key(door: Door) -> None:
     stranger = _signer(door).stranger()
     expect.problem(door.send("GET", "/v1/referrals?limit=1", auth=stranger), 401, "credentials-refused")
 
@@ -133,7 +133,7 @@ def listed_kinds(listed: list[dict[str, Any]]) -> str:
 
 
 @rule("keys.published", "The keys that answers are signed with are public, and hold nothing private", _ANSWERS)
-def published(door: Door) -> None:
+def _published(door: Door) -> None:
     reply = door.send("GET", "/v1/keys", auth=None)
     for one in expect.objects(expect.document(reply, 200), "keys"):
         that(not {"d", "p", "q", "k"} & one.keys(), "public members only", sorted(one))
@@ -150,7 +150,7 @@ def _check(door: Door, keys: AnswerKeys, reply: Reply, method: str, path: str, d
 
 
 @rule("keys.answers", "Every answer to a caller that is known is signed, over its status, body and request", _ANSWERS)
-def answers(door: Door) -> None:
+def _answers(door: Door) -> None:
     keys = _keys(door)
     one = door.one()
     for path in (one.path, "/v1/events?limit=1", "/v1/referrals/ref_none"):
@@ -159,7 +159,7 @@ def answers(door: Door) -> None:
 
 
 @rule("keys.receipts", "The answer to a signed request is bound to the body that was sent", _ANSWERS)
-def receipts(door: Door) -> None:
+def _receipts(door: Door) -> None:
     keys, sent = _keys(door), {}
 
     def keep(request: Any) -> None:

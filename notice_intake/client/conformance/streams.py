@@ -30,7 +30,7 @@ def _answers(reply: Reply) -> list[dict[str, Any]]:
 
 
 @rule("bulk.in-order", "Each line is answered by a line, in order, with its number and its receipt", _BULK)
-def in_order(door: Door) -> None:
+def _in_order(door: Door) -> None:
     documents = [door.document() for _ in range(5)]
     found = _answers(_send(door, *documents))
     expect.equal([(one.get("line"), one.get("status")) for one in found], [(n, 201) for n in range(1, 6)], "the lines")
@@ -39,7 +39,7 @@ def in_order(door: Door) -> None:
 
 
 @rule("bulk.alone", "A bad line fails alone, with a problem of its own", _BULK)
-def alone(door: Door) -> None:
+def _alone(door: Door) -> None:
     bad = {**door.document(), "surprise": 1}
     found = _answers(_send(door, door.document(), b"not json", bad, b'{"a":1,"a":2}', door.document()))
     expect.equal([one.get("status") for one in found], [201, 400, 422, 400, 201], "the statuses")
@@ -50,13 +50,13 @@ def alone(door: Door) -> None:
 
 
 @rule("bulk.blank-lines", "Blank lines are counted and not answered", _BULK)
-def blank_lines(door: Door) -> None:
+def _blank_lines(door: Door) -> None:
     found = _answers(_send(door, b"", door.document(), b"", b"  ", door.document()))
     expect.equal([(one.get("line"), one.get("status")) for one in found], [(2, 201), (5, 201)], "the lines")
 
 
 @rule("bulk.again", "A stream that is sent again gets the old receipts", _BULK)
-def again(door: Door) -> None:
+def _again(door: Door) -> None:
     documents = [door.document() for _ in range(3)]
     first, second = _answers(_send(door, *documents)), _answers(_send(door, *documents, door.document()))
     expect.equal([one.get("replayed", False) for one in second], [True, True, True, False], "replayed")
@@ -64,7 +64,7 @@ def again(door: Door) -> None:
 
 
 @rule("bulk.reference", "A reference that is taken, before or in the same stream, fails alone", _BULK)
-def reference(door: Door) -> None:
+def _reference(door: Door) -> None:
     one = door.document()
     other = {**door.document(), "agency_reference": one["agency_reference"]}
     found = _answers(_send(door, one, other, door.document()))
@@ -72,7 +72,7 @@ def reference(door: Door) -> None:
 
 
 @rule("bulk.content-type", "Another type than NDJSON is refused as a whole", _BULK)
-def content_type(door: Door) -> None:
+def _content_type(door: Door) -> None:
     body = json.dumps(door.document()).encode()
     reply = door.send("POST", "/v1/referrals/bulk", body=body, Content_Type="application/json")
     expect.problem(reply, 415, "unsupported-media-type")
