@@ -20,7 +20,7 @@ from .cli_keys import add_agency_commands, evidence_group
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
-from .flows import agencies, expiry, imports
+from .flows import agencies, expiry, imports, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
@@ -43,6 +43,7 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
     for command in (_work(mount_of), _check(mount_of), _import(mount_of)):
         group.add_command(command)
+    group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
     for made in (evidence_group, endpoint_group, secrets_group):
@@ -74,7 +75,9 @@ def _work(mount_of: MountOf) -> click.Command:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        tally = work(mount_of(), stop=stop, once=once, within=app.app_context)
+        mount = mount_of()
+        with sandbox.worked(_sandbox_of(mount), stop=stop, once=once, within=app.app_context):
+            tally = work(mount, stop=stop, once=once, within=app.app_context)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command
@@ -84,14 +87,17 @@ def _check(mount_of: MountOf) -> click.Command:
     @click.command("check", help="Say whether this mount is ready; exit 1 where it is not.")
     @_guarded
     def command() -> None:
-        mount = mount_of()
-        checks = readiness(mount, now=mount.clock())
-        for name, state in checks.items():
-            click.echo(f"{name}: {state}")
-        if "tables" in checks and checks["tables"] == "ok":
-            for line in expiry.warnings(mount, now=mount.clock()):
-                click.echo(f"warning: {line}")
-        if any(state != "ok" for state in checks.values()):
+        good = True
+        for mount in _both(mount_of()):
+            word = "sandbox " if mount.sandbox else ""
+            checks = readiness(mount, now=mount.clock())
+            for name, state in checks.items():
+                click.echo(f"{word}{name}: {state}")
+                good = good and state == "ok"
+            if checks.get("tables") == "ok":
+                for line in expiry.warnings(mount, now=mount.clock()):
+                    click.echo(f"{word}warning: {line}")
+        if not good:
             sys.exit(1)
 
     return command
@@ -103,16 +109,48 @@ def _db(mount_of: MountOf) -> click.Group:
     @group.command("upgrade", help="Bring the tables to what this version needs.")
     @_guarded
     def upgrade() -> None:
-        migrate.upgrade(mount_of().storage)
+        for mount in _both(mount_of()):
+            migrate.upgrade(mount.storage)
         click.echo(f"tables are at {migrate.current(mount_of().storage)}")
 
     @group.command("downgrade", help="Go back to a revision; 'base' drops every table.")
     @click.argument("revision")
     @_guarded
     def downgrade(revision: str) -> None:
-        migrate.downgrade(mount_of().storage, revision)
+        for mount in _both(mount_of()):
+            migrate.downgrade(mount.storage, revision)
         click.echo(f"tables are at {migrate.current(mount_of().storage) or 'base'}")
 
+    return group
+
+
+def _sandbox_of(mount: Mount) -> Mount | None:
+    found: Mount | None = current_app.extensions["notice_intake"].get(mount.name + sandbox.SUFFIX)
+    return found
+
+
+def _both(mount: Mount) -> list[Mount]:
+    beside = _sandbox_of(mount)
+    return [mount] if beside is None else [mount, beside]
+
+
+def _sandbox(mount_of: MountOf) -> click.Group:
+    group = click.Group("sandbox", help="Where agencies try things out and nothing happens.")
+
+    def sandbox_mount() -> Mount:
+        found = _sandbox_of(mount_of())
+        if found is None:
+            raise _Said("There is no sandbox. Set NOTICE_INTAKE_SANDBOX_DAYS, such as to 14, then run 'db upgrade'.")
+        return found
+
+    @group.command("purge", help="Forget what has not changed for as long as the settings say; the worker does so too.")
+    @_guarded
+    def purge() -> None:
+        mount = sandbox_mount()
+        click.echo(f"{sandbox.forget(mount, now=mount.clock())} referrals forgotten")
+
+    group.add_command(_agency(sandbox_mount))
+    group.add_command(evidence_group(sandbox_mount, guarded=_guarded))
     return group
 
 

@@ -25,7 +25,9 @@ work_waiting = _namespace.signal("work-waiting")
 
 
 def send(signal: NamedSignal, mount: Any, **facts: Any) -> None:
-    """Tell the listeners, each by itself; ``mount`` is the sender."""
+    """Tell the listeners, each by itself; ``mount`` is the sender. Of a sandbox nobody is told: it is not real."""
+    if mount.sandbox:
+        return
     for receiver in signal.receivers_for(mount):
         try:
             receiver(mount, **facts)

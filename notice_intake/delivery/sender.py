@@ -23,7 +23,8 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-_SIGNATURE_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+#: What a callback may carry: its signature, and that it comes from a sandbox.
+_CALLBACK_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox"})
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 _READ: Final = 4096
 _KEPT: Final = 1024
@@ -109,7 +110,7 @@ def _since(started: float) -> int:
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if name not in _SIGNATURE_HEADERS or not _HEADER_VALUE.fullmatch(value):
+        if name not in _CALLBACK_HEADERS or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"not a header of a callback: {name!r}")
     return dict(headers)
 
