@@ -34,9 +34,9 @@ _BARE = re.compile(
 )
 _DEFANGED = re.compile(r"[\[({]\s?(?:\.|dot|:|//|://|/)\s?[\])}]|\Ah[x*_]", re.IGNORECASE)
 _NEXT = re.compile(rf"(?:[,;]|\]\()(?=(?:{_SCHEMES}){_COLON}[/\\]{{2}})", re.IGNORECASE)
-_BULLET = re.compile(r"\s*(?:[-*+•–—▪◦·]|\(?[0-9]{1,5}[.)\]]|\[[0-9]{1,5}\])\s+")
-_BEFORE = "([{<'\"“”„‚‘’«»‹›`*"
-_AFTER = ".,;:!?…'\"“”‘’«»‹›`*،؛؟。，、"
+_BULLET = re.compile(r"\s*(?:[-*+•–—▪◦·]|\(?[0-9]{1,5}[.)\]]|\[[0-9]{1,5}\])\s+")  # noqa: RUF001
+_BEFORE = "([{<'\"“”„‚‘’«»‹›`*"  # noqa: RUF001
+_AFTER = ".,;:!?…'\"“”‘’«»‹›`*،؛؟。，、"  # noqa: RUF001
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _SPACED_DOT = re.compile(r"\s{0,3}([\[({](?:\.|dot)[\])}])\s{0,3}", re.IGNORECASE)
 _NO_LINK = "No link can be read in this line. Write one address on it, or take it out."
