@@ -1,4 +1,4 @@
-"""The files that referrals were entered from. The bytes are kept once under their SHA-256; a row links each referral."""
+"""The files that referrals were entered from: the bytes once under their SHA-256, and a row for each referral."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ SAMPLES = sorted((Path(__file__).parents[1] / "data" / "xarf").glob("co*-*.json"
 
 
 def run(house, *args: str):
-    return house.app.test_cli_runner().invoke(args=["notice-intake", "import", "xarf", *args])
+    return house.app.test_cli_runner().invoke(args=["notice-intake", "import", "xarf", "--yes", *args])
 
 
 def test_all_samples_are_imported_and_shown_as_what_they_are(house):
