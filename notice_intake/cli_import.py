@@ -72,9 +72,7 @@ def _options(kind: str) -> list[Callable[..., Any]]:
         click.argument("files", nargs=-1, type=path),
         click.option("--agency", help="Id or name of the agency that sent it; a new name is added without any key."),
         click.option("--channel", type=click.Choice(WAYS), default="email", show_default=True, help="How it came."),
-        click.option(
-            "--received-at", help="When the platform received it: 2026-11-21T09:30:00+01:00. Default: now."
-        ),
+        click.option("--received-at", help="When the platform received it: 2026-11-21T09:30:00+01:00. Default: now."),
         click.option("--entered-by", help="Who enters it. Default: your log-in name."),
         click.option("--dry-run", is_flag=True, help="Only show what would be stored."),
         click.option("--yes", is_flag=True, help="Store without asking."),
