@@ -67,7 +67,6 @@ NOTES: Final[Mapping[str, str]] = {
     "column_not_read": "This column is not known and was not read. It stays in the file that is kept.",
     "split": "One referral holds 100 items at most, so the rest became further referrals.",
     "reference_made": "It has no reference of the agency; this one was made up.",
-    "repeated_link": "The same link stands here more than once; it is taken once.",
     "charset": "The mail names a wrong or unknown character set. Look at accents and other letters.",
     "kept_not_read": "This attachment is kept and was not read.",
     "defects": "The mail is malformed. What could be read is below; compare it with the file.",

@@ -53,12 +53,12 @@ def held(desk: Desk, form: Mapping[str, str], contents: Sequence[str]) -> tuple[
         raw = [base64.b64decode(one, validate=True) for one in contents]
     except (BadData, binascii.Error, ValueError):
         raise BadRequest from None
-    digests = [hashlib.sha256(one).hexdigest() for one in raw]
-    if found["who"] != desk.moderator.id or digests != [digest for _, digest, _ in found["files"]]:
+    sent = {hashlib.sha256(one).hexdigest(): one for one in raw}
+    if found["who"] != desk.moderator.id or sent.keys() != {digest for _, digest, _ in found["files"]}:
         raise BadRequest
     files = tuple(
-        text_of(content.decode()) if is_text else file_of(name, content, now=desk.now)
-        for content, (name, _, is_text) in zip(raw, found["files"], strict=True)
+        text_of(sent[digest].decode()) if is_text else file_of(name, sent[digest], now=desk.now)
+        for name, digest, is_text in found["files"]
     )
     told = found["wish"]
     received_at = datetime.fromisoformat(told.pop("received_at"))
