@@ -18,6 +18,8 @@ from .mount import Mount
 from .receive import Received, store_batch
 
 _TRIES = 3
+#: How many referrals go into one statement; all of an entry are one transaction.
+_AT_ONCE = 500
 
 
 def enter(mount: Mount, plan: Plan, *, by: Actor, now: datetime) -> Entered:
@@ -63,9 +65,8 @@ def _store(mount: Mount, session: Session, plan: Plan, *, by: Actor, now: dateti
             journal.append(tx, [Entry(by, "agency.added", agency.id, now, {"channel": plan.wish.channel})])
         for file in plan.files:
             originals.keep(tx, file.digest, content=file.content, now=now)
-    size = mount.settings.bulk_batch
-    for start in range(0, len(plan.fresh), size):
-        some = plan.fresh[start : start + size]
+    for start in range(0, len(plan.fresh), _AT_ONCE):
+        some = plan.fresh[start : start + _AT_ONCE]
         batch = [one.prepared for one in some if one.prepared is not None]
         results = store_batch(mount, batch, agency=agency, now=plan.received_at, session=session)
         ids = [_id_of(one) for one in results]

@@ -127,7 +127,7 @@ REFERRAL_COLUMNS: Final = (
         "BE-2026-0031",
     ),
     Column(
-        "issued_at", ("issued_at",), _time, "When it was issued: 2026-11-21T09:30:00+01:00", "2026-11-21T09:30:00+01:00"
+        "issued_at", ("issued_at",), _time, "When it was issued: 2017-04-25T09:12:00+02:00", "2017-04-25T09:12:00+02:00"
     ),
     Column("language", ("language",), _line, "Language of the referral: fr, sr-Latn", "en"),
     Column("instrument", ("instrument",), _line, "Its legal kind, such as eu.iru.referral", "eu.iru.referral"),
