@@ -350,7 +350,7 @@ def test_what_came_by_mail_is_entered_by_keyboard(
     assert page.locator("[data-notice=entered]").is_visible()
     with house.mount.storage.read() as tx:
         keys = {one.target_key for one in tx.execute(tx.tables.item.select()).all()}
-    assert {"link:https://platform.example/p1", "link:https://platform.example/p3"} <= keys
+    assert {"link:https://platform.example/p1", "link:https://www.platform.example/p3"} <= keys
     assert "link:https://platform.example/p2" not in keys
 
 

@@ -10,26 +10,25 @@ from printed import ROOT, section, text
 from notice_intake.cli_import import DECLINED, LEFT_OUT, NOTHING, STORED
 from notice_intake.flows.entry_values import WAYS
 
-SECTION = section(text("operating.md"), "Referrals that come by e-mail or portal")
+SECTION = section(text("operating.md"), "## Referrals that come by e-mail or portal")
 DATA = ROOT / "tests" / "data"
 
 
 def test_the_commands_run_as_printed(house, tmp_path):
     lines = re.sub(r"\\\n\s+", "", SECTION)
-    commands = [
-        shlex.split(line)[1:] for line in lines.splitlines() if line.startswith("    flask notice-intake import")
-    ]
+    printed = [line for line in lines.splitlines() if line.startswith("    flask notice-intake import")]
+    commands = [shlex.split(line)[1:] for line in printed]
     assert len(commands) == 4
-    files = {"mail.eml": DATA / "door" / "unit.eml", "report.json": next((DATA / "xarf").glob("content-*.json"))}
+    files = {"mail.eml": DATA / "door" / "unit.eml", "one.json": next((DATA / "xarf").glob("content-*.json"))}
     files["referrals.csv"] = tmp_path / "referrals.csv"
     for command in commands:
-        printed = command[-1] if ">" in command else ""
-        given = [str(files.get(one, one)) for one in command if one != ">" and one != printed]
+        into = command[-1] if ">" in command else ""
+        given = [str(files.get(one, one)) for one in command if one not in (">", into)]
         asked = [] if {"--yes", "--dry-run", "--template"} & set(given) else ["--yes"]
         result = house.app.test_cli_runner().invoke(args=[*given, *asked])
         assert result.exit_code == 0, result.output
-        if printed:
-            files[printed].write_text(result.stdout)
+        if into:
+            files[into].write_text(result.stdout)
 
 
 def test_every_option_and_exit_code_is_told(house):
