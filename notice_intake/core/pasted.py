@@ -39,7 +39,8 @@ _BEFORE = "([{<'\"“”„‚‘’«»‹›`*"  # noqa: RUF001
 _AFTER = ".,;:!?…'\"“”‘’«»‹›`*،؛؟。，、"  # noqa: RUF001
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _SPACED_DOT = re.compile(r"\s{0,3}([\[({](?:\.|dot)[\])}])\s{0,3}", re.IGNORECASE)
-_NO_LINK = "No link can be read in this line. Write one address on it, or take it out."
+#: What is told of a line of words in which no link can be read.
+NO_LINK: Final = "No link can be read in this line. Write one address on it, or take it out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def pasted_links(text: str) -> tuple[PastedLink, ...]:
 def _whole(line: str, number: int) -> PastedLink:
     """Read a line that is to be one link, or say why it is none."""
     read = _read(line[: MAX_LINK + 1], number, sure=True)
-    return replace(read, fault=_NO_LINK) if read.fault and " " in line else read
+    return replace(read, fault=NO_LINK) if read.fault and " " in line else read
 
 
 def _in_line(line: str, number: int) -> Iterator[PastedLink]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..core.pasted import NO_LINK
+
 #: The longest ``reasons`` of an item, as the contract has it.
 REASONS_LIMIT: Final = 20_000
 #: The most items of one referral, as the contract has it.
@@ -49,6 +51,7 @@ SAYS: Final[Mapping[str, str]] = {
     "differs": "Another row of the same reference says something else here. Make them the same, or use two references.",
     "bad_link": "This link cannot be read.",
     # Mail and other files
+    "no_link_in_line": NO_LINK,
     "no_links": "No link was found. Paste the links, or attach a table.",
     "not_mail": "This is no e-mail: it has no header lines.",
     "too_many_parts": "The mail has more than 200 parts. What follows was not read.",
