@@ -200,8 +200,8 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         prefix + "item",
         metadata,
         Column("id", Id, primary_key=True),
-        # No foreign keys on what every referral writes: row and parent come in one transaction, and PostgreSQL would look
-        # up and lock each parent for each row.
+        # No foreign keys on what every referral writes: row and parent come in one transaction, and PostgreSQL would
+        # look up and lock each parent for each row.
         Column("referral_id", Id, nullable=False),
         Column("case_id", Id, nullable=False),
         Column("agency_id", Id, nullable=False),
