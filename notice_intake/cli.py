@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,11 +15,12 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from .cli_endpoints import endpoint_group
+from .cli_import import import_group
 from .cli_keys import add_agency_commands, evidence_group
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
-from .flows import agencies, expiry, imports, sandbox
+from .flows import agencies, expiry, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
@@ -41,7 +41,7 @@ class _Said(click.ClickException):
 def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     """Return the commands of one mount."""
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
-    for command in (_work(mount_of), _check(mount_of), _import(mount_of)):
+    for command in (_work(mount_of), _check(mount_of), import_group(mount_of, guarded=_guarded)):
         group.add_command(command)
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
@@ -210,32 +210,6 @@ def _ends(expires_at: datetime | None, *, now: datetime) -> str:
         return "does not run out"
     left = days_left(expires_at, now=now)
     return f"runs out on {expires_at:%Y-%m-%d}, in {left} days" if left else f"ran out on {expires_at:%Y-%m-%d}"
-
-
-def _import(mount_of: MountOf) -> click.Group:
-    group = click.Group("import", help="Referrals that came by another way.")
-
-    @group.command("xarf", help="X-ARF version 4 files.")
-    @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--agency", "agency_id", help="Id of the agency that they came from; else each reporter becomes one.")
-    @_guarded
-    def xarf(files: tuple[Path, ...], agency_id: str | None) -> None:
-        mount, refused = mount_of(), 0
-        for file in files:
-            try:
-                imported = imports.import_xarf(mount, file.read_bytes(), agency_id=agency_id, now=mount.clock())
-            except NoticeIntakeError as error:
-                refused += 1
-                click.echo(f"{file.name}: not imported: {imports.explain(error)}", err=True)
-                continue
-            again = " (was here already)" if imported.received.replayed else ""
-            click.echo(f"{file.name}: {imported.received.referral_id}{again}")
-            for gap in imported.gaps:
-                click.echo(f"  not said in X-ARF: {gap}")
-        if refused:
-            sys.exit(1)
-
-    return group
 
 
 def _show_keys(enrolled: agencies.Enrolled, as_json: bool) -> None:

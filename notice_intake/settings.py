@@ -50,6 +50,8 @@ class Settings:
     claim_seconds: int = 1200
     #: Largest body of a single referral, in bytes.
     max_body_bytes: int = 1_048_576
+    #: Largest files that somebody can enter at the desk at once, together, in bytes.
+    max_entry_bytes: int = 8_388_608
     #: Largest line of a bulk stream, in bytes.
     max_line_bytes: int = 262_144
     #: How many lines of a bulk stream are stored in one transaction.
@@ -134,7 +136,10 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+_POSITIVE = (
+    *("claim_seconds", "bulk_batch", "worker_threads", "idempotency_days"),
+    *("max_body_bytes", "max_line_bytes", "max_entry_bytes"),
+)
 #: What may be 0.
 _NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures", "sandbox_days")
 _HINTS = typing.get_type_hints(Settings)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .mount import Mount
-from .views import DecisionView, EffectView, HistoryEntry, ItemView, MessageView, ReferralView
+from .views import DecisionView, EffectView, FileView, HistoryEntry, ItemView, MessageView, ReferralView
 
 
-def referral_view(mount: Mount, row: Any, items: Sequence[Any]) -> ReferralView:
+def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequence[Any] = ()) -> ReferralView:
     """A referral with those of its items that name the case, read from the very bytes that the agency sent."""
     document: Mapping[str, Any] = json.loads(row.body)
     instrument = mount.instruments.get(row.instrument)
@@ -43,7 +43,13 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any]) -> ReferralView:
         details=(*(instrument.details(document) if instrument else ()), *_import_details(document)),
         items=tuple(_item_view(document["items"][item.position], item) for item in items),
         channel=row.channel,
+        files=tuple(_file_view(one) for one in files),
     )
+
+
+def _file_view(row: Any) -> FileView:
+    who = row.entered_name or row.entered_kind
+    return FileView(row.sha256, row.file_name, row.size, row.channel, who, row.entered_at)
 
 
 def _import_details(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

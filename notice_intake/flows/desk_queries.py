@@ -14,10 +14,11 @@ from ..core.messages import UNDECIDED, asked
 from ..core.queue import QueueFilter
 from ..errors import DocumentRefused, FieldError, NotFound, NotPermitted
 from ..hooks import Moderator
-from ..store import agencies, cases, decisions, journal, messages, outbox, queue, referrals
+from ..store import agencies, cases, decisions, journal, messages, originals, outbox, queue, referrals
 from ..store.storage import Tx
 from .case_parts import decision_view, effect_view, history_entry, message_views, referral_view
 from .complaints import check_moderator
+from .entry_values import CHANNEL
 from .mount import Mount
 from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, QueueRow
 
@@ -72,9 +73,17 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: dat
     items = cases.member_rows(tx, row.id)
     members = [cases.to_member(item) for item in items]
     referral_ids = list(dict.fromkeys(item.referral_id for item in items))
+    found = referrals.of_case(tx, referral_ids)
+    entered = [one.id for one in found if one.channel == CHANNEL]
+    files = originals.of_referrals(tx, entered) if entered else []
     views = tuple(
-        referral_view(mount, referral, [item for item in items if item.referral_id == referral.id])
-        for referral in referrals.of_case(tx, referral_ids)
+        referral_view(
+            mount,
+            referral,
+            [item for item in items if item.referral_id == referral.id],
+            files=[one for one in files if one.referral_id == referral.id],
+        )
+        for referral in found
     )
     taken = tuple(decision_view(one) for one in decisions.of_case(tx, row.id))
     names = {one.id: one.agency for one in views}

@@ -186,6 +186,14 @@ class Storage:
             call()
 
     @contextmanager
+    def joint(self) -> Iterator[Session]:
+        """Open a writing transaction of our own that several flows join by ``begin(session)``: all of them or none."""
+        word = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
+        opened = self._session() if self._engine is None else Session(_with_begin(self._engine, word))
+        with self._turn, _translated(), opened as own, own.begin():
+            yield own
+
+    @contextmanager
     def straight(self, *, writing: bool = False) -> Iterator[Straight | Tx]:
         """Open a connection for a few ``fetch``, and with ``writing`` for one ``insert``, which is a transaction.
 
@@ -271,8 +279,8 @@ def _say_begin(connection: Connection, word: str) -> None:
         driver.execute(word)
 
 
-def _with_begin(engine: Engine) -> Engine:
+def _with_begin(engine: Engine, word: str = "BEGIN") -> Engine:
     """The same engine, for those who do not know that they have to say BEGIN."""
     other = engine.execution_options()
-    event.listen(other, "begin", lambda connection: _say_begin(connection, "BEGIN"))
+    event.listen(other, "begin", lambda connection: _say_begin(connection, word))
     return other

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from .columns import Id, Json, Serial, UtcDateTime
 from .columns import reference as _reference
 from .message_tables import messages as _messages
+from .original_tables import originals as _originals
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -58,12 +59,14 @@ class Tables:
     message: Table
     mention: Table
     answered: Table
+    original: Table
+    entry: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages, _originals)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))

@@ -27,6 +27,8 @@ MESSAGES = {
     "taken_over": N_("You have taken this case over."),
     "extended": N_("Your claim is extended."),
     "asked": N_("The agency is asked. The case is free until it answers."),
+    "entered": N_("It is stored, and waits in the queue."),
+    "entered_before": N_("It was here already. Nothing was stored twice."),
     "replayed": N_("It will be tried again now."),
 }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
 from ...core.messages import QUESTION_LIMIT
 from ..texts import N_, Texts
+from .entry_words import MAIL as MAIL
+from .entry_words import PLACES as PLACES
+from .entry_words import WAYS as WAYS
 
 STATES = {
     "open": N_("Open"),
@@ -208,6 +211,8 @@ CONTACT = {"name": N_("Name"), "email": N_("E-mail"), "phone": N_("Telephone"), 
 #: journal action: what happened
 ACTIONS = {
     "referral.received": N_("Referral received"),
+    "referral.entered": N_("Entered by hand"),
+    "original.read": N_("File as received downloaded"),
     "case.opened": N_("Case opened"),
     "case.joined": N_("Another item joined"),
     "case.resolved": N_("The platform found the content"),
