@@ -319,5 +319,6 @@ def test_the_printed_poller_reads_everything_once(served):
 def test_every_printed_program_is_tried_here():
     # The third is tried by test_refer_to_us_client.py.
     assert len(blocks(PAGE, "python")) == 3
-    assert len(blocks(PAGE, "sh")) == 3
+    # That of the sandbox is tried by test_conformance_page.py.
+    assert len(blocks(PAGE, "sh")) == 4
     assert len(blocks(PAGE, "json")) == 6

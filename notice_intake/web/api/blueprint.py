@@ -57,6 +57,18 @@ def api_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     return blueprint
 
 
+def sandbox_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
+    """Return a fresh API blueprint of a sandbox: the same contract, and each answer says that nothing is real."""
+    blueprint = api_blueprint(mount_of, name=name)
+
+    @blueprint.after_request
+    def mark(response: Response) -> Response:
+        response.headers["Notice-Intake-Sandbox"] = "?1"
+        return response
+
+    return blueprint
+
+
 def _route(blueprint: Blueprint, rule: str, views: dict[str, View]) -> None:
     """Add a path with its methods, and one rule that refuses the others with an exact ``Allow``."""
     endpoint = rule.strip("/").translate(_IN_NAMES) or "root"
