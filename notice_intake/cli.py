@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_endpoints import endpoint_group
 from .cli_keys import add_agency_commands, evidence_group
+from .cli_secrets import secrets_group
+from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
-from .flows import agencies, imports, sandbox
+from .flows import agencies, expiry, imports, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
 from .store import agencies as agency_store
-from .store import migrate
+from .store import key_life, key_sources, migrate
 
 MountOf = Callable[[], Mount]
 _NO_TABLES = (
@@ -42,7 +46,8 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
-    group.add_command(evidence_group(mount_of, guarded=_guarded))
+    for made in (evidence_group, endpoint_group, secrets_group):
+        group.add_command(made(mount_of, guarded=_guarded))
     return group
 
 
@@ -84,9 +89,14 @@ def _check(mount_of: MountOf) -> click.Command:
     def command() -> None:
         good = True
         for mount in _both(mount_of()):
-            for name, state in readiness(mount, now=mount.clock()).items():
-                click.echo(f"{'sandbox ' if mount.sandbox else ''}{name}: {state}")
+            word = "sandbox " if mount.sandbox else ""
+            checks = readiness(mount, now=mount.clock())
+            for name, state in checks.items():
+                click.echo(f"{word}{name}: {state}")
                 good = good and state == "ok"
+            if checks.get("tables") == "ok":
+                for line in expiry.warnings(mount, now=mount.clock()):
+                    click.echo(f"{word}warning: {line}")
         if not good:
             sys.exit(1)
 
@@ -176,15 +186,30 @@ def _agency(mount_of: MountOf) -> click.Group:
         mount = mount_of()
         click.echo(f"{agencies.revoke(mount, agency_id, now=mount.clock())} keys revoked")
 
-    @group.command("list", help="List the agencies.")
+    @group.command("list", help="List the agencies and their keys, with when each runs out.")
     @_guarded
     def show() -> None:
-        with mount_of().storage.read() as tx:
-            for one in agency_store.everyone(tx):
-                click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
+        mount = mount_of()
+        with mount.storage.read() as tx:
+            everyone, live = agency_store.everyone(tx), key_life.live(tx)
+            sources = {one.agency_id: one for one in key_sources.everywhere(tx)}
+        for one in everyone:
+            click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
+            for key in (key for key in live if key.agency_id == one.id):
+                click.echo(f"  {key.scheme}  {key.key_id}  {_ends(key.expires_at, now=mount.clock())}")
+            if one.id in sources:
+                failure = sources[one.id].failure
+                click.echo(f"  keys from {sources[one.id].url}{f' (failing: {failure})' if failure else ''}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
     return group
+
+
+def _ends(expires_at: datetime | None, *, now: datetime) -> str:
+    if expires_at is None:
+        return "does not run out"
+    left = days_left(expires_at, now=now)
+    return f"runs out on {expires_at:%Y-%m-%d}, in {left} days" if left else f"ran out on {expires_at:%Y-%m-%d}"
 
 
 def _import(mount_of: MountOf) -> click.Group:

@@ -31,7 +31,7 @@ _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 #: The first line that fits. ``SSLError`` and ``ConnectTimeout`` are connection errors too, hence the order.
-_FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
+FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (CallbackRefused, "blocked"),
     (requests.exceptions.InvalidURL, "blocked"),
     (LookupFailed, "dns"),
@@ -82,9 +82,8 @@ class Sender:
         started = time.monotonic()
         try:
             return self._attempt(url, sent, body, started)
-        except tuple(kind for kind, _ in _FAILURES) as error:
-            failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
-            return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started))
+        except tuple(kind for kind, _ in FAILURES) as error:
+            return Answer(None, failure_of(error), excerpt="", retry_after=None, milliseconds=_since(started))
 
     def _attempt(self, url: str, headers: dict[str, str], body: bytes, started: float) -> Answer:
         # The raw string, because requests repairs a URL while it prepares one.
@@ -98,6 +97,11 @@ class Sender:
                 retry_after=_retry_after(response.headers),
                 milliseconds=_since(started),
             )
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the class of what went wrong: an error of one of the ``FAILURES``."""
+    return next(failure for kind, failure in FAILURES if isinstance(error, kind))
 
 
 def _since(started: float) -> int:

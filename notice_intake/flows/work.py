@@ -21,7 +21,7 @@ from ..delivery.sender import Sender
 from ..errors import TemporarilyUnavailable
 from ..store import agencies, outbox
 from ..store.agencies import Endpoint
-from . import claims, evidence, once
+from . import claims, evidence, expiry, key_sources, once
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
@@ -113,11 +113,21 @@ def _turn(run: _Run) -> bool:
         claims.expire(run.mount, now=now)
         evidence.forget(run.mount, now=now)
         once.forget(run.mount, now=now)
+        expiry.warn(run.mount, now=now)
+        # Other people's servers: they may take seconds.
+        run.pool.submit(_read_keys, run.mount, now)
     besides = run.also(run.mount, now) if run.also is not None else 0
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
     landed = _land(run, timeout=0.05) if run.flying else 0
     return besides + launched + landed > 0
+
+
+def _read_keys(mount: Mount, now: datetime) -> None:
+    try:
+        key_sources.refresh_due(mount, now=now)
+    except Exception:  # nobody waits for this future: what is not logged here is lost
+        log.exception("keys could not be read again")
 
 
 def _launch(run: _Run, room: int, *, now: datetime) -> int:
