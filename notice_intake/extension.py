@@ -23,6 +23,7 @@ from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import MIN_KEY, Settings
 from .store.storage import Storage
+from .web.agency.blueprint import agency_blueprint
 from .web.api.blueprint import api_blueprint
 from .web.desk.blueprint import desk_blueprint
 
@@ -31,6 +32,8 @@ DEFAULT_REGIMES: tuple[Regime, ...] = KNOWN
 EXTENSION = "notice_intake"
 #: What the name of a desk ends in.
 DESK = "_desk"
+#: What the name of the agency pages ends in.
+PAGES = "_agency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class _Parts:
 class NoticeIntake:
     """A door for referrals, to be mounted in any Flask app, several times and under any prefix.
 
-    Adds two blueprints and one entry in ``app.extensions``; nothing app-wide. ``options`` are settings by their names
+    Adds three blueprints and one entry in ``app.extensions``; nothing app-wide. ``options`` are settings by their names
     in ``Settings`` and win over ``NOTICE_INTAKE_`` keys in the app's config, which win over the environment.
     """
 
@@ -65,7 +68,7 @@ class NoticeIntake:
         Settings.from_mapping({}, **options)
 
     def init_app(self, app: Flask, *, url_prefix: str = "/notices", name: str = EXTENSION) -> Mount:
-        """Mount API and desk: the API at ``url_prefix``, the desk at ``url_prefix/desk``.
+        """Mount all: the API at ``url_prefix``, the desk at ``url_prefix/desk``, agency pages at ``url_prefix/agency``.
 
         Raises ``SettingsError`` for a setting that is missing, unknown or unsafe, and for a name that is taken.
         """
@@ -75,12 +78,16 @@ class NoticeIntake:
         mounts[name] = mount = self._mount(app, name)
         prefix = url_prefix.rstrip("/")
         api, desk = self.api_blueprint(name=name), self.desk_blueprint(name=name + DESK)
+        pages = self.agency_blueprint(name=name + PAGES)
         csrf = app.extensions.get("csrf")
         if csrf is not None and hasattr(csrf, "exempt"):
-            # Agencies have no cookies and no forms; the desk stays under the host's own protection as well.
+            # The API has no cookies and no forms. The agency pages have a session and a protection of their own, and
+            # the host's would open a session of the host's for strangers. The desk stays under the host's as well.
             csrf.exempt(api)
+            csrf.exempt(pages)
         app.register_blueprint(api, url_prefix=prefix or None)
         app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
+        app.register_blueprint(pages, url_prefix=f"{prefix}/agency")
         return mount
 
     def api_blueprint(self, *, name: str = EXTENSION) -> Blueprint:
@@ -95,6 +102,11 @@ class NoticeIntake:
         """Return a fresh desk blueprint, to be registered where the host likes; ``x_desk`` belongs to the API ``x``."""
         shared = name.removesuffix(DESK)
         return self._bound(desk_blueprint(_mount_of(shared), name=name), shared)
+
+    def agency_blueprint(self, *, name: str = EXTENSION + PAGES) -> Blueprint:
+        """Return fresh agency pages, to be registered where the host likes; ``x_agency`` belongs to the API ``x``."""
+        shared = name.removesuffix(PAGES)
+        return self._bound(agency_blueprint(_mount_of(shared), name=name), shared)
 
     def _bound(self, blueprint: Blueprint, name: str) -> Blueprint:
         """Have the mount put together once an app registers the blueprint, where it is not there yet."""

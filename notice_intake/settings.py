@@ -70,6 +70,10 @@ class Settings:
     rate_failures: int = 20
     #: Where requests are counted: ``memory://`` in each process by itself, or what the library ``limits`` can reach.
     rate_storage: str = "memory://"
+    #: How long a person stays signed in on the agency pages, in minutes.
+    page_visit_minutes: int = 480
+    #: After how long without a request they are signed out, in minutes.
+    page_idle_minutes: int = 60
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
     #: The platform's name, shown in the desk's title; empty for none.
@@ -116,6 +120,16 @@ class Settings:
         """How long a claim holds."""
         return timedelta(seconds=self.claim_seconds)
 
+    @property
+    def page_visit(self) -> timedelta:
+        """How long somebody stays signed in on the agency pages."""
+        return timedelta(minutes=self.page_visit_minutes)
+
+    @property
+    def page_idle(self) -> timedelta:
+        """After how long without a request they are signed out."""
+        return timedelta(minutes=self.page_idle_minutes)
+
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], **options: Any) -> Settings:
         """Read ``NOTICE_INTAKE_`` keys from a config or environment; ``options`` win.
@@ -132,7 +146,10 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+_POSITIVE = (
+    *("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days"),
+    *("page_visit_minutes", "page_idle_minutes"),
+)
 #: What may be 0.
 _NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures")
 _HINTS = typing.get_type_hints(Settings)

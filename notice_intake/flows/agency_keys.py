@@ -13,18 +13,26 @@ from ..errors import KeyNotUsable, NotFound
 from ..store import agencies, journal
 from ..store import signatures as store
 from ..store.storage import Raced, Tx
+from .agencies import OPERATOR
 from .mount import Mount
 
 
-def add_public_key(mount: Mount, agency_id: str, *, key: PublicKey, now: datetime) -> str:
+def add_public_key(
+    mount: Mount,
+    agency_id: str,
+    *,
+    key: PublicKey,
+    now: datetime,
+    by: Actor = OPERATOR,
+    scopes: frozenset[str] = frozenset(SCOPES),
+) -> str:
     """Have an agency sign with a key from now on; return the key's thumbprint, which its requests name.
 
     Raises ``NotFound`` for no such agency, ``KeyNotUsable`` for a key that is registered: one key, one agency.
     """
     digest = unb64u(key.thumbprint)
-    scopes = frozenset(SCOPES)
     credential = Credential(key.thumbprint, digest, agency_id, scopes, None, False, key.algorithm, key.jwk)
-    _add(mount, credential, scheme=signature.SCHEME, now=now)
+    _add(mount, credential, scheme=signature.SCHEME, now=now, by=by)
     return credential.key_id
 
 
@@ -32,11 +40,11 @@ def add_certificate(mount: Mount, agency_id: str, *, certificate: bytes, now: da
     """Accept a certificate, in DER, that a trusted proxy has checked. Raises as ``add_public_key`` does."""
     key_id, digest = client_cert.identify(certificate)
     credential = Credential(key_id, digest, agency_id, frozenset(SCOPES), None, False)
-    _add(mount, credential, scheme=client_cert.SCHEME, now=now)
+    _add(mount, credential, scheme=client_cert.SCHEME, now=now, by=OPERATOR)
     return key_id
 
 
-def require_signature(mount: Mount, agency_id: str, *, required: bool, now: datetime) -> None:
+def require_signature(mount: Mount, agency_id: str, *, required: bool, now: datetime, by: Actor = OPERATOR) -> None:
     """Refuse an agency's requests unless they are signed, or no longer. Acts on the next request.
 
     Raises ``NotFound``; ``KeyNotUsable`` where the agency has no key to sign with and would be locked out.
@@ -48,16 +56,16 @@ def require_signature(mount: Mount, agency_id: str, *, required: bool, now: date
             raise KeyNotUsable("This agency has no key to sign with yet. Add one with 'agency key-add'.")
         store.set_required(tx, agency_id, required=required)
         facts = {"required": "yes" if required else "no"}
-        journal.append(tx, [Entry(Actor("operator"), "agency.signature_required", agency_id, now, facts)])
+        journal.append(tx, [Entry(by, "agency.signature_required", agency_id, now, facts)])
 
 
-def _add(mount: Mount, credential: Credential, *, scheme: str, now: datetime) -> None:
+def _add(mount: Mount, credential: Credential, *, scheme: str, now: datetime, by: Actor) -> None:
     try:
         with mount.storage.begin() as tx:
             _agency(tx, credential.agency_id)
             agencies.add_credential(tx, credential, scheme=scheme, expires_at=None, now=now)
             facts = {"scheme": scheme, "key": credential.key_id}
-            journal.append(tx, [Entry(Actor("operator"), "agency.key_added", credential.agency_id, now, facts)])
+            journal.append(tx, [Entry(by, "agency.key_added", credential.agency_id, now, facts)])
     except Raced:
         raise KeyNotUsable(
             "This key is registered already. One that was revoked does not come back: make a new one."

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from .columns import Id, Json, Serial, UtcDateTime
 from .columns import reference as _reference
 from .message_tables import messages as _messages
+from .page_tables import pages as _pages
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -57,12 +58,14 @@ class Tables:
     message: Table
     mention: Table
     answered: Table
+    link: Table
+    visit: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages, _pages)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -94,6 +97,8 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("revoked_at", UtcDateTime),
         Column("algorithm", String(40)),
         Column("public_key", Text),
+        # To within some minutes: a write for each request would cost more than it tells.
+        Column("used_at", UtcDateTime),
     )
     endpoint = Table(
         prefix + "endpoint",
