@@ -15,6 +15,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from .cli_keys import add_agency_commands, evidence_group
+from .cli_pages import add_link_command
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
 from .flows.health import readiness
@@ -148,6 +149,7 @@ def _agency(mount_of: MountOf) -> click.Group:
                 click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
+    add_link_command(group, mount_of, guarded=_guarded)
     return group
 
 

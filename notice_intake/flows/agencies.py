@@ -93,13 +93,15 @@ def register(
 ) -> str:
     """Add an agency without any key and return its id: it gets its first key by an onboarding link.
 
-    Raises ``DocumentRefused`` for a name, country or instrument that is none.
+    Raises ``DocumentRefused`` for a name, country or instrument that is none, and for an agency that is here already.
     """
     faults = faults_of(mount, name, place=place, instruments=instruments)
     if faults:
         raise DocumentRefused(faults)
     agency = Agency(new_id("agy"), name.strip(), country(place), frozenset(instruments), True)
     with mount.storage.begin() as tx:
+        if any((one.name, one.country) == (agency.name, agency.country) for one in store.everyone(tx)):
+            raise DocumentRefused([FieldError("/name", "taken", "An agency of this name and country is here already.")])
         store.add(tx, agency, now=now)
         facts = {"country": agency.country, "instruments": ",".join(sorted(instruments))}
         journal.append(tx, [Entry(by, "agency.added", agency.id, now, facts)])

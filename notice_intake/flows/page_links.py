@@ -88,9 +88,16 @@ class Entered:
 
 
 def make(
-    mount: Mount, agency_id: str, *, purpose: str, minutes: int | None = None, now: datetime, by: Actor = OPERATOR
+    mount: Mount,
+    agency_id: str,
+    *,
+    purpose: str,
+    now: datetime,
+    minutes: int | None = None,
+    by: Actor = OPERATOR,
+    scopes: frozenset[str] | None = None,
 ) -> Made:
-    """Make a one-time link for an agency. It opens no more than the agency's newest token does.
+    """Make a one-time link for an agency. It opens what the agency's newest token does, unless ``scopes`` are given.
 
     Raises ``NotFound`` for no such agency, ``Conflict`` for one that is closed, ``SettingsError`` for an unknown
     purpose or a time that is none.
@@ -109,7 +116,7 @@ def make(
             raise Conflict("This agency is closed. Nobody can sign in for it.")
         pages.purge(tx, before=now - _KEPT)
         until = now + timedelta(minutes=minutes)
-        link = Link(new_id("lnk"), agency_id, purpose, _scopes(tx, agency_id), now, until)
+        link = Link(new_id("lnk"), agency_id, purpose, _scopes(tx, agency_id) if scopes is None else scopes, now, until)
         pages.add_link(tx, link, digest=digest_of(secret))
         facts = {"link": link.id, "purpose": purpose, "minutes": str(minutes)}
         journal.append(tx, [Entry(by, "link.made", agency_id, now, facts)])

@@ -35,8 +35,8 @@ def waiting(tx: Tx, agency_ids: Sequence[str]) -> dict[str, int]:
     """Return how many callbacks wait to be delivered, by agency."""
     table = tx.tables.outbox
     due = (table.c.state == EffectState.DUE, table.c.kind == EffectKind.CALLBACK, table.c.agency_id.in_(agency_ids))
-    query = select(table.c.agency_id, func.count()).where(*due).group_by(table.c.agency_id)
-    return {row[0]: int(row[1]) for row in tx.execute(query)}
+    query = select(table.c.agency_id, func.count().label("callbacks")).where(*due).group_by(table.c.agency_id)
+    return {row.agency_id: int(row.callbacks) for row in tx.execute(query)}
 
 
 def last_referrals(tx: Tx, agency_ids: Sequence[str]) -> dict[str, datetime]:

@@ -53,7 +53,7 @@ def new_token() -> ResponseReturnValue:
         raise BadRequest
     visit = now.guest
     try:
-        agency_desk.once_only(now.mount, visit, f"page:{visit.link_id}:{nonce}", now=now.now)
+        agency_desk.once_only(now.mount, visit.agency.id, f"page:{visit.link_id}:{nonce}", now=now.now)
     except Conflict as conflict:
         return _page(status=409, problem=words.sentence(now.texts, conflict.detail))
     made = agencies.rotate(now.mount, visit.agency.id, now=now.now, by=visit.actor, scopes=visit.scopes)
