@@ -113,15 +113,14 @@ def rotate(
 ) -> Enrolled:
     """Give an agency a further token. The newest two stay alive, so that it can change over without a gap.
 
-    Keys of other schemes are left as they are. ``scopes`` are those of the newest token before, unless they are given.
+    Keys of other schemes are left as they are. ``scopes`` are those that it had before, unless they are given.
     """
     with mount.storage.begin() as tx:
         if store.find(tx, agency_id) is None:
             raise NotFound(f"There is no agency {agency_id}.")
         store.lock(tx, agency_id)
         before = [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME]
-        if scopes is None and before:
-            scopes = frozenset(before[-1].scopes)
+        scopes = scopes_of(tx, agency_id) if scopes is None else scopes
         token, key_id = _add_token(mount, tx, agency_id, now=now, scopes=scopes)
         ended = before[:-1]
         for old in ended:
@@ -129,6 +128,16 @@ def rotate(
         facts = {"scheme": bearer.SCHEME, "key": key_id, "ended": ",".join(one.key_id for one in ended)}
         journal.append(tx, [Entry(by, "agency.key_added", agency_id, now, facts)])
     return Enrolled(agency_id, token)
+
+
+def scopes_of(tx: Tx, agency_id: str) -> frozenset[str]:
+    """Return what an agency may do: what its newest token may, else its newest link; everything, where it has neither.
+
+    A key that is made for an agency never opens more than it had.
+    """
+    tokens = [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME]
+    found = tokens[-1].scopes if tokens else pages.newest_scopes(tx, agency_id)
+    return frozenset(bearer.SCOPES if found is None else found)
 
 
 def revoke(mount: Mount, agency_id: str, *, now: datetime, by: Actor = OPERATOR) -> int:

@@ -12,7 +12,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..auth.bearer import SCHEME, SCOPES
 from ..core.journal import Actor, Entry
 from ..errors import Conflict, CredentialsRefused, NotFound, SettingsError
 from ..ids import new_id
@@ -20,7 +19,7 @@ from ..store import agencies, journal, pages
 from ..store.agencies import Agency
 from ..store.pages import Link, Stay
 from ..store.storage import Tx
-from .agencies import OPERATOR
+from .agencies import OPERATOR, scopes_of
 from .mount import Mount
 
 #: purpose: how many minutes its links are good for, unless the maker says otherwise.
@@ -97,7 +96,7 @@ def make(
     by: Actor = OPERATOR,
     scopes: frozenset[str] | None = None,
 ) -> Made:
-    """Make a one-time link for an agency. It opens what the agency's newest token does, unless ``scopes`` are given.
+    """Make a one-time link for an agency. It opens what the agency may do, unless ``scopes`` are given.
 
     Raises ``NotFound`` for no such agency, ``Conflict`` for one that is closed, ``SettingsError`` for an unknown
     purpose or a time that is none.
@@ -116,7 +115,7 @@ def make(
             raise Conflict("This agency is closed. Nobody can sign in for it.")
         pages.purge(tx, before=now - _KEPT)
         until = now + timedelta(minutes=minutes)
-        link = Link(new_id("lnk"), agency_id, purpose, _scopes(tx, agency_id) if scopes is None else scopes, now, until)
+        link = Link(new_id("lnk"), agency_id, purpose, scopes_of(tx, agency_id) if scopes is None else scopes, now, until)
         pages.add_link(tx, link, digest=digest_of(secret))
         facts = {"link": link.id, "purpose": purpose, "minutes": str(minutes)}
         journal.append(tx, [Entry(by, "link.made", agency_id, now, facts)])
@@ -204,12 +203,6 @@ def note(mount: Mount, visit: Visit, did: str, *, object: str, now: datetime) ->
 def digest_of(secret: str) -> bytes:
     """Return what is stored of the secret of a link or a visit."""
     return hashlib.sha256(b"notice-intake:page:1\n" + secret.encode()).digest()
-
-
-def _scopes(tx: Tx, agency_id: str) -> frozenset[str]:
-    """Return what the agency's newest token may do; everything, where it has none yet."""
-    tokens = [key for key in agencies.live_keys(tx, agency_id) if key.scheme == SCHEME]
-    return frozenset(tokens[-1].scopes) if tokens else frozenset(SCOPES)
 
 
 def _end(tx: Tx, secret: str, *, now: datetime) -> None:

@@ -82,6 +82,13 @@ def open_links(tx: Tx, agency_ids: Sequence[str], *, now: datetime) -> list[Link
     return [_link(row) for row in tx.execute(query)]
 
 
+def newest_scopes(tx: Tx, agency_id: str) -> list[str] | None:
+    """Return what the newest link of an agency opens, used or not; None where there never was one."""
+    table = tx.tables.link
+    query = select(table.c.scopes).where(table.c.agency_id == agency_id).order_by(table.c.created_at.desc()).limit(1)
+    return tx.execute(query).scalar_one_or_none()
+
+
 def add_visit(tx: Tx, stay: Stay, *, digest: bytes) -> None:
     """Store who has come in."""
     values = {
