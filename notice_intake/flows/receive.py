@@ -171,7 +171,7 @@ def attempt_of(mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: 
         with mount.storage.read() as tx:
             if _taken(tx, batch, agency):
                 return None
-    writing = Batch({}, agency=agency, now=now)
+    writing = Batch({}, agency=agency, now=now, storage=mount.storage)
     answers: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
     return Attempt(batch, agency, writing.fresh(), answers)
 
@@ -185,7 +185,7 @@ def _store(
     results, twice = _taken(tx, batch, agency), _standing_twice(batch)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]
-    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now)
+    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now, storage=mount.storage)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
     if not writing.store(tx):
