@@ -27,6 +27,7 @@ from ..store import journal, pages
 from ..store.agencies import Agency, Endpoint
 from ..store.direct import Straight
 from ..store.storage import Tx
+from . import key_use
 from .mount import Mount
 
 #: How long a token lives.
@@ -174,6 +175,7 @@ def authenticate(
         raise CredentialsRefused("not signed")
     if scope not in proof.credential.scopes:
         raise ScopeMissing(scope)
+    key_use.seen(mount, claimed.key_id, now=now)
     return found[1], proof.signed
 
 

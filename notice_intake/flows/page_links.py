@@ -115,7 +115,9 @@ def make(
             raise Conflict("This agency is closed. Nobody can sign in for it.")
         pages.purge(tx, before=now - _KEPT)
         until = now + timedelta(minutes=minutes)
-        link = Link(new_id("lnk"), agency_id, purpose, scopes_of(tx, agency_id) if scopes is None else scopes, now, until)
+        link = Link(
+            new_id("lnk"), agency_id, purpose, scopes_of(tx, agency_id) if scopes is None else scopes, now, until
+        )
         pages.add_link(tx, link, digest=digest_of(secret))
         facts = {"link": link.id, "purpose": purpose, "minutes": str(minutes)}
         journal.append(tx, [Entry(by, "link.made", agency_id, now, facts)])

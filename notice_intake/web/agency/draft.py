@@ -129,7 +129,7 @@ def check(mount: Mount, draft: Draft, visit: Visit, *, now: Any) -> tuple[Fault,
     """
     faults = [Fault(LINES, "bad_line", one.fault, one.number) for one in draft.lines if one.fault]
     if not draft.lines:
-        faults.append(Fault(LINES, "required", "Paste at least one link."))
+        faults.append(Fault(LINES, "none", "Paste at least one link."))
     try:
         prepare(mount, draft.submission(visit), agency=visit.agency, now=now)
     except DocumentRefused as refused:

@@ -31,6 +31,8 @@ class Field:
     #: ``choices``, ``flag`` (may be ticked) or ``vow`` (has to be ticked).
     kind: str
     required: bool
+    #: Whether nothing can be sent without it: required, and so is everything around it.
+    must: bool = False
     longest: int | None = None
     options: tuple[str, ...] = ()
 
@@ -52,6 +54,7 @@ class Group:
     pointer: str
     parts: tuple[Field | Group | Entries, ...]
     required: bool
+    must: bool = False
 
     @property
     def id(self) -> str:
@@ -72,6 +75,7 @@ class Entries:
     groups: tuple[Group, ...]
     required: bool
     most: int
+    must: bool = False
 
     @property
     def id(self) -> str:
@@ -101,7 +105,7 @@ def path_of(pointer: str) -> str:
 def parts_of(published: Mapping[str, Any], typed: Typed, *, leave_out: Sequence[str] = ()) -> tuple[Part, ...]:
     """Return the fields of a published JSON Schema in its order, with as many entries of each list as were typed."""
     shape = _Shape(published.get("$defs", {}), typed)
-    return tuple(one for one in shape.inside(published, "") if one.pointer not in leave_out)
+    return tuple(one for one in shape.inside(published, "", must=True) if one.pointer not in leave_out)
 
 
 def document_of(parts: Sequence[Part], typed: Typed, *, zone: str = "+00:00") -> dict[str, Any]:
@@ -168,48 +172,50 @@ class _Shape:
     defs: Mapping[str, Any]
     typed: Typed
 
-    def inside(self, schema: Mapping[str, Any], pointer: str) -> Iterator[Part]:
+    def inside(self, schema: Mapping[str, Any], pointer: str, *, must: bool) -> Iterator[Part]:
         required = schema.get("required", ())
         for name, inner in schema.get("properties", {}).items():
-            part = self.part(self._followed(inner), f"{pointer}/{name}", required=name in required)
+            part = self.part(self._followed(inner), f"{pointer}/{name}", required=name in required, around=must)
             if part is not None:
                 yield part
 
-    def part(self, schema: Mapping[str, Any], pointer: str, *, required: bool) -> Part | None:
-        kind = schema.get("type")
+    def part(self, schema: Mapping[str, Any], pointer: str, *, required: bool, around: bool) -> Part | None:
+        kind, must = schema.get("type"), required and around
         if kind == "object":
-            return Group(pointer, tuple(self.inside(schema, pointer)), required)
+            return Group(pointer, tuple(self.inside(schema, pointer, must=must)), required, must)
         if kind == "array":
-            return self._list(schema, pointer, required=required)
+            return self._list(schema, pointer, required=required, must=must)
         if kind == "boolean":
-            return Field(pointer, "vow" if schema.get("const") is True else "flag", required)
-        return self._text(schema, pointer, required=required) if kind == "string" else None
+            vow = schema.get("const") is True
+            return Field(pointer, "vow" if vow else "flag", required, must and vow)
+        return self._text(schema, pointer, required=required, must=must) if kind == "string" else None
 
-    def _list(self, schema: Mapping[str, Any], pointer: str, *, required: bool) -> Part | None:
+    def _list(self, schema: Mapping[str, Any], pointer: str, *, required: bool, must: bool) -> Part | None:
         inner = self._followed(schema["items"])
         most = min(int(schema.get("maxItems", MOST_ENTRIES)), MOST_ENTRIES)
         if inner.get("type") == "object":
             count = min(_entries(self.typed, pointer), most)
-            groups = [self.part(inner, f"{pointer}/{index}", required=required and not index) for index in range(count)]
-            return Entries(pointer, tuple(one for one in groups if isinstance(one, Group)), required, most)
+            numbers = ((f"{pointer}/{index}", required and not index) for index in range(count))
+            groups = [self.part(inner, place, required=first, around=must) for place, first in numbers]
+            return Entries(pointer, tuple(one for one in groups if isinstance(one, Group)), required, most, must)
         if "enum" in inner:
-            return Field(pointer, "choices", required, options=tuple(inner["enum"]))
+            return Field(pointer, "choices", required, must, options=tuple(inner["enum"]))
         kind = "languages" if inner.get("pattern") == LANGUAGE_PATTERN else "lines"
-        return Field(pointer, kind, required) if inner.get("type") == "string" else None
+        return Field(pointer, kind, required, must) if inner.get("type") == "string" else None
 
-    def _text(self, schema: Mapping[str, Any], pointer: str, *, required: bool) -> Field | None:
+    def _text(self, schema: Mapping[str, Any], pointer: str, *, required: bool, must: bool) -> Field | None:
         if "const" in schema:
             return None
         longest = schema.get("maxLength")
         if "enum" in schema:
-            return Field(pointer, "choice", required, options=tuple(schema["enum"]))
+            return Field(pointer, "choice", required, must, options=tuple(schema["enum"]))
         if schema.get("format") == "date-time":
-            return Field(pointer, "time", required)
+            return Field(pointer, "time", required, must)
         kind = _PATTERNS.get(schema.get("pattern", ""))
         if kind is None:
-            several = longest is not None and (longest > _LINE) and "pattern" not in schema
+            several = longest is not None and longest > _LINE and "pattern" not in schema
             kind = "text" if several else "line"
-        return Field(pointer, kind, required, longest)
+        return Field(pointer, kind, required, must, longest)
 
     def _followed(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         reference = str(schema.get("$ref", ""))

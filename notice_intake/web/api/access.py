@@ -12,7 +12,7 @@ from flask import Request
 
 from ...auth.envelope import Envelope, Signed
 from ...errors import CredentialsRefused, KeyReused, NoticeIntakeError, ReferenceTaken
-from ...flows import evidence
+from ...flows import evidence, key_use
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
 from ...settings import Settings
@@ -66,6 +66,7 @@ def _authenticated(mount: Mount, request: Request, *, scope: str, now: datetime,
     envelope = _envelope(mount, request)
     with mount.storage.straight() as tx:
         found, signed = authenticate(mount, tx, envelope, scope=scope, now=now)
+    key_use.write(mount)
     request.environ[AGENCY] = found.id
     if signed is not None and keeps:
         request.environ[SIGNED] = signed
