@@ -1,4 +1,4 @@
-"""When a key was last used: kept to within some minutes, since a write for each request would cost more than it tells."""
+"""When a key was last used, to within some minutes: a write for each request would cost more than it tells."""
 
 from __future__ import annotations
 
