@@ -38,7 +38,8 @@ def test_a_line_is_understood(text, kind, reading):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("see the list", "not a link"),
+        ("see the list", "not valid"),
+        ("list", "not a link"),
         ("someone@unit.example", "e-mail address or a handle"),
         ("https://a.example/1 https://a.example/2", "more than one link"),
         ("javascript:alert(1)", "name no content"),

@@ -75,7 +75,7 @@ def test_of_two_who_press_the_button_at_once_one_comes_in(mount, unit):
 
 def test_a_link_runs_out(mount, unit, house):
     link = made(mount, unit, minutes=10)
-    house.clock.forward(minutes=10)
+    house.clock.advance(minutes=10)
     with pytest.raises(CredentialsRefused):
         page_links.enter(mount, link.secret, now=mount.clock())
 
@@ -113,13 +113,13 @@ def test_a_visit_ends_when_it_is_over_or_idle_or_left(mount, unit, house):
     idle, left = come(), come()
     page_links.leave(mount, page_links.visit_of(mount, left, now=mount.clock()), now=mount.clock())
     assert page_links.visit_of(mount, left, now=mount.clock()) is None
-    house.clock.forward(minutes=61)
+    house.clock.advance(minutes=61)
     assert page_links.visit_of(mount, idle, now=mount.clock()) is None
     busy = come()
     for _ in range(15):
-        house.clock.forward(minutes=30)
+        house.clock.advance(minutes=30)
         assert page_links.visit_of(mount, busy, now=mount.clock()) is not None
-    house.clock.forward(minutes=30)
+    house.clock.advance(minutes=30)
     assert page_links.visit_of(mount, busy, now=mount.clock()) is None
 
 
@@ -200,7 +200,7 @@ def test_the_journal_says_who_made_a_link_and_when_it_was_used(mount, unit):
 
 def test_what_ran_out_long_ago_is_forgotten(mount, unit, house):
     page_links.enter(mount, made(mount, unit).secret, now=mount.clock())
-    house.clock.forward(days=40)
+    house.clock.advance(days=40)
     made(mount, unit)
     with mount.storage.read() as tx:
         assert len(tx.execute(select(tx.tables.link)).all()) == 1
@@ -220,10 +220,10 @@ def test_a_key_says_when_it_was_last_used(house):
     assert key.used_at is None
     first = house.clock()
     assert agency.get("/v1/referrals").status_code == 200
-    house.clock.forward(minutes=5)
+    house.clock.advance(minutes=5)
     agency.get("/v1/referrals")
     assert agency_desk.own_keys(house.mount, agency.id, now=house.clock()).keys[0].used_at == first
-    house.clock.forward(minutes=6)
+    house.clock.advance(minutes=6)
     agency.get("/v1/referrals")
     assert agency_desk.own_keys(house.mount, agency.id, now=house.clock()).keys[0].used_at == house.clock()
 
