@@ -30,7 +30,15 @@ def test_a_host_is_the_same_after_mounting_and_after_use(tmp_path, mounts):
     assert whole_state(app) == before
     upgraded(app)
     client = app.test_client()
-    for path in ("/notices/v1/events", "/notices/desk/", "/notices/agency/", "/notices/agency/in", "/notices/healthz", "/notices/readyz", "/notices/v1/none"):
+    for path in (
+        "/notices/v1/events",
+        "/notices/desk/",
+        "/notices/agency/",
+        "/notices/agency/in",
+        "/notices/healthz",
+        "/notices/readyz",
+        "/notices/v1/none",
+    ):
         client.get(path)
     agency_of(app, app.extensions[OURS]["notice_intake"]).refer()
     assert whole_state(app) == before
