@@ -17,7 +17,6 @@ from notice_intake.core.decisions import Draft
 from notice_intake.flows import agencies, decide, page_links, questions
 from notice_intake.flows.work import work
 
-
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280, 1600)
 
