@@ -52,10 +52,9 @@ class Batch:
     """
 
     def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime, storage: Storage) -> None:
-        self._agency, self._now = agency, now
+        self._agency, self._written = agency, storage.time_writer
         self._actor = Actor("agency", agency.id, agency.name)
-        self._writer = Writer(agency, now=now, written=storage.time_writer)
-        self._clocks: dict[str, Clock] = {}
+        self.at(now)
         self._standing = {key: _Standing(case.id, None, case, case) for key, case in found.items()}
         self._referrals: list[Row] = []
         self._items: list[Row] = []
@@ -66,6 +65,12 @@ class Batch:
         self._answered: list[Change] = []
         self._signed: list[Signed] = []
         self._signatures: list[dict[str, Any]] = []
+
+    def at(self, now: datetime) -> None:
+        """Receive what follows at this time."""
+        self._now = now
+        self._writer = Writer(self._agency, now=now, written=self._written)
+        self._clocks: dict[str, Clock] = {}
 
     def add(self, prepared: Prepared) -> tuple[str, str]:
         """Take a referral in; return its id and receipt."""
@@ -142,11 +147,10 @@ class Batch:
         key = prepared.key_of(index)
         standing = self._standing.get(key)
         if standing is None:
-            flags, code = flags_of(prepared, index), prepared.instrument.code
-            opened = Opened(new_id("cas"), key, prepared, index, due, priority, code, flags)
-            if not prepared.resolved:
-                self._later.append(self._resolve_later(opened.id))
+            opened = self._writer.opened(prepared, index, key=key, due=due, priority=priority)
             self._standing[key] = standing = _Standing(opened.id, opened, None, None)
+            if not prepared.resolved:
+                self._later.append(self._resolve_later(standing.id))
             return standing, ItemStatus.RECEIVED
         category, opened_here = prepared.referral.category, standing.opened
         case = standing.case or (opened_here.as_case() if opened_here is not None else None)

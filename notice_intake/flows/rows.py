@@ -11,11 +11,12 @@ from ..core.cases import Case
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState
 from ..core.journal import Actor, leaf_hash, quoted, timestamp
+from ..ids import new_id
 from ..store import cases
 from ..store.agencies import Agency
 from ..store.direct import Tuples
 from .callbacks import received_body
-from .prepared import Clock, Prepared
+from .prepared import Clock, Prepared, flags_of
 
 Row = tuple[Any, ...]
 
@@ -26,8 +27,8 @@ REFERRAL = (
 )
 CASE = (
     *("id", "key", "state", "version", "sequence", "category", "kind", "language", "locator", "target", "content"),
-    *("referrals", "opened_at", "updated_at", "announced", "priority", "due_at", "due_kind", "due_rule", "instrument"),
-    "flags",
+    *("opened_at", "updated_at", "announced"),
+    *("referrals", "priority", "due_at", "due_kind", "due_rule", "instrument", "flags"),
 )
 ITEM = (
     *("id", "referral_id", "case_id", "agency_id", "position", "reference", "target_key", "instrument", "operation"),
@@ -47,16 +48,20 @@ _RECEIVED = "referral.received"
 
 @dataclass(slots=True)
 class Opened:
-    """A case that a batch opens: the item that names it first, and what further items can change."""
+    """A case that a batch opens: what the item that names it first says, and what further items can change."""
 
-    id: str
     key: str
-    prepared: Prepared
-    index: int
+    first: Row
+    category: str
     due: Due
     priority: int
     instrument: str
     flags: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+        return str(self.first[0])
 
     def as_case(self) -> Case:
         """Return the case for the rules of joining."""
@@ -68,7 +73,7 @@ class Opened:
             due=self.due,
             priority=self.priority,
             instrument=self.instrument,
-            category=self.prepared.referral.category,
+            category=self.category,
             flags=self.flags,
         )
 
@@ -119,28 +124,35 @@ class Writer:
             prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
         )
 
-    def case(self, opened: Opened, *, referrals: int) -> Row:
-        """The row of a case."""
-        prepared, index, due, now = opened.prepared, opened.index, opened.due, self._now
-        item, content = prepared.referral.items[index], prepared.contents[index]
-        target = item.target
+    def opened(self, prepared: Prepared, index: int, *, key: str, due: Due, priority: int) -> Opened:
+        """The case that an item opens. The document is not kept with it: a batch of them would leave every cache."""
+        item, content, now = prepared.referral.items[index], prepared.contents[index], self._now
+        target, category = item.target, prepared.referral.category
         first = target.hashes[0] if target.hashes else None
-        return (
-            opened.id,
-            opened.key,
+        row = (
+            new_id("cas"),
+            key,
             _OPEN,
             1,
             0,
-            prepared.referral.category,
+            category,
             content.kind if content is not None else item.content.get("kind") or str(target.kind),
             (content.language if content is not None else None) or item.language,
             target.url or target.handle or target.id or (f"{first.algorithm}:{first.value}" if first else ""),
             cases.target_text(target),
             cases.content_text(content) if content is not None else None,
-            referrals,
             now,
             now,
             False,
+        )
+        return Opened(key, row, category, due, priority, prepared.instrument.code, flags_of(prepared, index))
+
+    def case(self, opened: Opened, *, referrals: int) -> Row:
+        """The row of a case."""
+        due = opened.due
+        return (
+            *opened.first,
+            referrals,
             opened.priority,
             self._time(due.at),
             str(due.kind),

@@ -42,7 +42,7 @@ _DRIVERS = ("pysqlite", "psycopg")
 #: More rows of one table than this go to PostgreSQL by COPY.
 _FEW = 32
 #: So many rows of one table go to SQLite in one statement, whose limit is 32,766 values.
-_BLOCKS = (512, 128, 32, 8)
+_BLOCKS = (1024, 512, 128, 32, 8)
 _MOST_VALUES = 32_766
 
 
