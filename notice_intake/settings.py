@@ -76,7 +76,9 @@ class Settings:
     page_idle_minutes: int = 60
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
-    #: The platform's name, shown in the desk's title; empty for none.
+    #: The same for the agency pages, which strangers see.
+    page_layout: str = "notice_intake/layout.html"
+    #: The platform's name, shown in the titles of the desk and the agency pages; empty for none.
     platform_name: str = ""
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...contract.messages import endpoint_contract
+from ...contract.referrals import MAX_URL
 from ...core.codes import EffectState
 from ...errors import Conflict, DocumentRefused, NotFound
 from ...flows import delivery_lists, endpoints, page_links
@@ -46,7 +47,7 @@ def set_address() -> ResponseReturnValue:
         kept = endpoints.put(now.mount, agency=now.guest.agency, url=url, rotate=rotate, now=now.now)
     except DocumentRefused as refused:
         fault = refused.errors[0]
-        told = words.fault_of(now.texts, fault.code, fault.detail, longest=2048)
+        told = words.fault_of(now.texts, code=fault.code, detail=fault.detail, longest=MAX_URL)
         return _page(status=422, typed=url, fault=told)
     page_links.note(now.mount, now.guest, "endpoint.set", object=kept.document["id"], now=now.now)
     secret = kept.document.get("secret")

@@ -103,7 +103,9 @@ def _document(kind: MessageKind, form: MultiDict[str, str]) -> dict[str, Any]:
     if kind is MessageKind.SUPPLEMENT:
         if form.get("answers"):
             document["answers"] = form["answers"]
-        return document
+        url = form.get("url", "").strip()
+        # Only a question about one item asks for a link, and then says which.
+        return document | ({"items": [{"reference": form.get("reference", ""), "url": url}]} if url else {})
     if kind is MessageKind.COMPLAINT or form.get("which") == "some":
         document["items"] = chosen
     return document
@@ -111,10 +113,12 @@ def _document(kind: MessageKind, form: MultiDict[str, str]) -> dict[str, Any]:
 
 def _fault(kind: MessageKind, error: FieldError) -> tuple[str, str]:
     texts = caller().texts
-    where = "text" if error.pointer == "/" + _TEXT[kind] else "items" if error.pointer.startswith("/items") else "text"
+    if kind is MessageKind.SUPPLEMENT and error.pointer == "/items/0/url":
+        return "url", words.sentence(texts, error.detail)
+    where = "items" if error.pointer.startswith("/items") else "text"
     if where == "items":
         return where, texts.gettext(N_("Choose at least one item."))
-    return where, words.fault_of(texts, error.code, error.detail, longest=None)
+    return where, words.fault_of(texts, code=error.code, detail=error.detail)
 
 
 def _count(form: MultiDict[str, str], name: str) -> int:

@@ -65,7 +65,7 @@ def template_values() -> dict[str, Any]:
         "here": request.script_root + request.full_path.rstrip("?") if request.method == "GET" else url_for(".home"),
         "asset": asset,
         "csrf_fields": csrf_fields(now, form_owner(now)),
-        "layout": now.mount.settings.desk_layout,
+        "layout": now.mount.settings.page_layout,
         "platform_name": now.mount.settings.platform_name,
         "urgency": lambda at: urgency(at, now.now),
         "visible": hostile.visible,
@@ -85,7 +85,7 @@ def template_values() -> dict[str, Any]:
         "nonce": secrets.token_urlsafe(16),
         "label": lambda path: words.label_of(texts, path),
         "hint": lambda path: words.hint_of(texts, path),
-        "option": lambda path, code: words.option_of(texts, path, code),
+        "option": lambda path, code: words.option_of(texts, path, code=code),
         "countries": lambda: words.countries(texts.language),
     }
 

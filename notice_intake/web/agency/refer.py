@@ -100,7 +100,7 @@ def _told(draft: Draft) -> tuple[tuple[Fault, str], ...]:
     longest = {one.pointer: one.longest for one in names_of([*draft.shared, *draft.parts])}
     found = []
     for fault in draft.faults:
-        text = words.fault_of(texts, fault.code, fault.detail, longest=longest.get(fault.where))
+        text = words.fault_of(texts, code=fault.code, detail=fault.detail, longest=longest.get(fault.where))
         if fault.code == "taken":
             text = texts.gettext(N_("You have used this reference for another referral. Choose a new one."))
         if fault.line:
@@ -131,7 +131,7 @@ def _filled(draft: Draft) -> list[tuple[str, str]]:
 def _shown(draft: Draft, field: Field, values: list[str]) -> str:
     texts = caller().texts
     if field.kind in ("choice", "choices"):
-        return texts.joined(words.option_of(texts, field.path, one) for one in values)
+        return texts.joined(words.option_of(texts, field.path, code=one) for one in values)
     if field.kind in ("flag", "vow"):
         return texts.gettext(N_("yes"))
     if field.kind == "country":

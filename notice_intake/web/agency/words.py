@@ -273,7 +273,7 @@ def hint_of(texts: Texts, path: str) -> str:
     return texts.gettext(found[1]) if found else ""
 
 
-def option_of(texts: Texts, path: str, code: str) -> str:
+def option_of(texts: Texts, path: str, *, code: str) -> str:
     """Return what an option of a field is called."""
     if path == "/category":
         return texts.gettext(category_label(code))
@@ -284,7 +284,7 @@ def option_of(texts: Texts, path: str, code: str) -> str:
     return texts.gettext(OPTIONS.get((path, code), code.replace("_", " ")))
 
 
-def fault_of(texts: Texts, code: str, detail: str, *, longest: int | None) -> str:
+def fault_of(texts: Texts, *, code: str, detail: str, longest: int | None = None) -> str:
     """Return what is wrong with a field, in the person's language where the catalogue has it."""
     if code == "length" and longest is not None:
         return texts.gettext(N_("Use at most %(limit)s characters."), limit=texts.number(longest))

@@ -120,6 +120,20 @@ def test_a_question_is_answered_where_it_stands(host, guest, refer):
     assert '"link":"lnk_' in rows[0].payload.decode()
 
 
+def test_an_answer_can_bring_a_better_link(host, guest, refer):
+    referral_id = refer(lines="https://video.example/1")
+    ask(host, referral_id)
+    page = guest.open(f"/referrals/{referral_id}")
+    wrong = guest.send(page, "/supplement", text="See there.", url="not a link")
+    assert wrong.status == 422
+    kept = dict(wrong.form("/supplement").fields)
+    assert (kept["url"], kept["text"]) == ("not a link", "See there.")
+    host.content("https://video.example/2")
+    guest.send(wrong, "/supplement", text="See there.", url="hxxps://video[.]example/2")
+    worked(host)
+    assert cases_of(host, referral_id)[0].content is not None
+
+
 def test_what_was_decided_shows_with_its_reasons_and_without_the_desks_own_notes(host, guest, refer):
     referral_id = refer(lines="https://video.example/1")
     decided(host, referral_id)
