@@ -15,7 +15,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from .cli_keys import add_agency_commands, evidence_group
-from .cli_pages import add_link_command
+from .cli_pages import AddressOf, add_link_command
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
 from .flows.health import readiness
@@ -35,13 +35,13 @@ class _Said(click.ClickException):
     exit_code = 2
 
 
-def command_group(mount_of: MountOf, *, name: str) -> click.Group:
-    """Return the commands of one mount."""
+def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> click.Group:
+    """Return the commands of one mount; ``address_of`` says where a one-time link to its agency pages leads."""
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
     for command in (_work(mount_of), _check(mount_of), _import(mount_of)):
         group.add_command(command)
     group.add_command(_db(mount_of))
-    group.add_command(_agency(mount_of))
+    group.add_command(_agency(mount_of, address_of))
     group.add_command(evidence_group(mount_of, guarded=_guarded))
     return group
 
@@ -109,7 +109,7 @@ def _db(mount_of: MountOf) -> click.Group:
     return group
 
 
-def _agency(mount_of: MountOf) -> click.Group:
+def _agency(mount_of: MountOf, address_of: AddressOf) -> click.Group:
     group = click.Group("agency", help="Agencies and their keys.")
 
     @group.command("add", help="Add an agency; prints its token and callback secret, once.")
@@ -149,7 +149,7 @@ def _agency(mount_of: MountOf) -> click.Group:
                 click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
-    add_link_command(group, mount_of, guarded=_guarded)
+    add_link_command(group, mount_of, address_of=address_of, guarded=_guarded)
     return group
 
 

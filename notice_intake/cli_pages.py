@@ -12,13 +12,14 @@ from .errors import NotFound, SettingsError
 from .flows import page_links
 from .flows.mount import Mount
 from .store import agencies
-from .web.agency.addresses import address_of
 
 MountOf = Callable[[], Mount]
+#: Where a link leads, by its secret; made by what mounts the pages. Raises ``BuildError`` where they are not mounted.
+AddressOf = Callable[[Mount, str], str]
 Guarded = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def add_link_command(group: click.Group, mount_of: MountOf, *, guarded: Guarded) -> None:
+def add_link_command(group: click.Group, mount_of: MountOf, *, address_of: AddressOf, guarded: Guarded) -> None:
     """Add the command of one-time links to ``agency``."""
 
     @group.command("link", help="Print a one-time link that lets one person at an agency in.")

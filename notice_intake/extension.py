@@ -23,6 +23,7 @@ from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import MIN_KEY, Settings
 from .store.storage import Storage
+from .web.agency.addresses import address_of
 from .web.agency.blueprint import agency_blueprint
 from .web.api.blueprint import api_blueprint
 from .web.desk.blueprint import desk_blueprint
@@ -94,7 +95,7 @@ class NoticeIntake:
         """Return a fresh API blueprint, with the commands, to be registered where the host likes."""
         mount_of = _mount_of(name)
         blueprint = api_blueprint(mount_of, name=name)
-        blueprint.cli.add_command(command_group(mount_of, name=name.replace("_", "-")))
+        blueprint.cli.add_command(command_group(mount_of, name=name.replace("_", "-"), address_of=address_of))
         blueprint.cli_group = None
         return self._bound(blueprint, name)
 

@@ -54,7 +54,7 @@ def set_address() -> ResponseReturnValue:
     if secret is not None:
         return _page(secret=secret)
     pending = kept.document["pending"] is not None
-    return leave(now, see_other(url_for(".callbacks")), "address" if pending else "unchanged")
+    return leave(now, see_other(url_for(".callbacks")), code="address" if pending else "unchanged")
 
 
 def test() -> ResponseReturnValue:
@@ -66,7 +66,7 @@ def test() -> ResponseReturnValue:
     except Conflict as conflict:
         return _page(status=409, problem=words.sentence(now.texts, conflict.detail))
     page_links.note(now.mount, now.guest, "endpoint.tested", object=now.guest.agency.id, now=now.now)
-    return leave(now, see_other(url_for(".callbacks")), "tested")
+    return leave(now, see_other(url_for(".callbacks")), code="tested")
 
 
 def remove() -> ResponseReturnValue:
@@ -75,7 +75,7 @@ def remove() -> ResponseReturnValue:
     now = caller()
     endpoints.remove(now.mount, agency=now.guest.agency, now=now.now)
     page_links.note(now.mount, now.guest, "endpoint.removed", object=now.guest.agency.id, now=now.now)
-    return leave(now, see_other(url_for(".callbacks")), "address_removed")
+    return leave(now, see_other(url_for(".callbacks")), code="address_removed")
 
 
 def replay(delivery_id: str) -> ResponseReturnValue:
@@ -89,7 +89,7 @@ def replay(delivery_id: str) -> ResponseReturnValue:
     except Conflict as conflict:
         return _page(status=409, problem=words.sentence(now.texts, conflict.detail))
     page_links.note(now.mount, now.guest, "effect.replayed", object=now.guest.agency.id, now=now.now)
-    return leave(now, see_other(url_for(".callbacks")), "replayed")
+    return leave(now, see_other(url_for(".callbacks")), code="replayed")
 
 
 def _back() -> ResponseReturnValue:

@@ -76,7 +76,7 @@ def add_key() -> ResponseReturnValue:
         typed = "" if "PRIVATE" in text or '"d"' in text else text
         return _page(status=422, typed=typed, fault=words.sentence(now.texts, fault.detail))
     page_links.note(now.mount, visit, "agency.key_added", object=visit.agency.id, now=now.now)
-    return leave(now, see_other(url_for(".keys")), "key_added")
+    return leave(now, see_other(url_for(".keys")), code="key_added")
 
 
 def _page(*, status: int = 200, **values: object) -> ResponseReturnValue:

@@ -80,7 +80,7 @@ def _send(kind: MessageKind, referral_id: str) -> ResponseReturnValue:
         return again.page(409, problem=now.texts.gettext(N_("This form was sent before. Load the page again.")))
     except Conflict as conflict:
         return again.page(409, problem=words.sentence(now.texts, conflict.detail))
-    return leave(now, see_other(url_for(".referral", referral_id=referral_id)), _DONE[kind])
+    return leave(now, see_other(url_for(".referral", referral_id=referral_id)), code=_DONE[kind])
 
 
 class _Again:

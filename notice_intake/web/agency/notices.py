@@ -27,7 +27,7 @@ MESSAGES = {
 }
 
 
-def leave(caller: Caller, response: Response, code: str) -> Response:
+def leave(caller: Caller, response: Response, *, code: str) -> Response:
     """Have the next page show a notice."""
     value = caller.mount.secrets.serializer(_PURPOSE).dumps([caller.guest.id, code])
     response.set_cookie(_COOKIE, str(value), max_age=_KEPT, **cookie_options(caller.mount))

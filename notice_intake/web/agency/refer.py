@@ -71,7 +71,7 @@ def _send(draft: Draft) -> ResponseReturnValue:
     if not received.replayed:
         page_links.note(now.mount, visit, "referral.received", object=received.referral_id, now=now.now)
     target = see_other(url_for(".referral", referral_id=received.referral_id))
-    return leave(now, target, "again" if received.replayed else "sent")
+    return leave(now, target, code="again" if received.replayed else "sent")
 
 
 def _checked(draft: Draft) -> Draft:
