@@ -58,7 +58,7 @@ FIELDS = {
     "/removal_order/issuing_authority/member_state": (N_("Member State"), ""),
     "/removal_order/issuing_authority/representative": (N_("Who signs for it"), ""),
     "/removal_order/issuing_authority/representative/name": (N_("Name"), ""),
-    "/removal_order/issuing_authority/representative/post": (N_("Post"), ""),
+    "/removal_order/issuing_authority/representative/post": (N_("Office held"), ""),
     "/removal_order/issuing_authority/file_number": (N_("File number"), ""),
     "/removal_order/issuing_authority/address": (N_("Address"), ""),
     "/removal_order/issuing_authority/phone": (N_("Telephone"), ""),
