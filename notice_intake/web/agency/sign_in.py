@@ -6,6 +6,7 @@ behind it counts. That form is bound to the browser that opened the page, so tha
 
 from __future__ import annotations
 
+import logging
 import secrets as random_secrets
 
 from flask import Blueprint, Response, make_response, request, url_for
@@ -18,6 +19,7 @@ from ..api import limiting
 from .presenting import csrf_fields, page
 from .request import COOKIE, caller, cookie_options, see_other
 
+log = logging.getLogger("notice_intake.pages")
 #: What binds the form to the browser that opened it.
 _DOOR = "notice_intake_agency_door"
 #: How long a page with the button stays good, in seconds.
@@ -44,9 +46,8 @@ def offer(secret: str) -> ResponseReturnValue:
     now = caller()
     try:
         found = page_links.look(now.mount, secret, now=now.now)
-    except CredentialsRefused:
-        limiting.failed(now.mount, request)
-        return page("door.html", status=404, refused=True)
+    except CredentialsRefused as refused:
+        return _refuse(refused)
     word = request.cookies.get(_DOOR) or random_secrets.token_urlsafe(16)
     fields = csrf_fields(now, _owner(word))
     response = make_response(page("offer.html", offer=found, secret=secret, door_fields=fields))
@@ -67,9 +68,8 @@ def enter() -> ResponseReturnValue:
         entered = page_links.enter(
             now.mount, request.form.get("secret", ""), now=now.now, before=request.cookies.get(COOKIE)
         )
-    except CredentialsRefused:
-        limiting.failed(now.mount, request)
-        return page("door.html", status=404, refused=True)
+    except CredentialsRefused as refused:
+        return _refuse(refused)
     target = ".welcome" if entered.purpose == "onboard" else ".home"
     response = see_other(url_for(target))
     options = cookie_options(now.mount)
@@ -85,6 +85,13 @@ def out() -> ResponseReturnValue:
     response: Response = see_other(url_for(".door", left=1))
     response.delete_cookie(COOKIE, path=cookie_options(now.mount)["path"])
     return response
+
+
+def _refuse(refused: CredentialsRefused) -> ResponseReturnValue:
+    """Answer every bad link alike, and count it as credentials that were refused; only the log has the reason."""
+    log.info("a link was refused: %s", refused.reason)
+    limiting.failed(caller().mount, request)
+    return page("door.html", status=404, refused=True)
 
 
 def _owner(word: str) -> str:

@@ -191,6 +191,15 @@ def test_the_cookie_counts_for_nothing_at_the_api(guest):
     assert guest.client.get("/notices/v1/referrals").status_code == 401
 
 
+def test_the_log_says_why_a_link_was_refused_and_never_the_link(host, unit, caplog):
+    caplog.set_level("DEBUG")
+    secret = link_of(host, unit)
+    Guest(host, secret)
+    Guest(host).open(f"/in/{secret}")
+    assert "a link was refused: link used, revoked or expired" in caplog.text
+    assert secret not in caplog.text
+
+
 def test_guesses_at_links_are_limited(tmp_path):
     house = build(tmp_path, rate_failures=3)
     guest = Guest(house)
