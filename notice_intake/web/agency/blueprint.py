@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from flask import Blueprint, Response, g, make_response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,7 +11,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound, Unauthorize
 
 from ... import errors
 from ...flows.mount import Mount
-from ...flows.page_links import visit_of
+from ...flows.page_links import Visit, visit_of
 from .. import csrf
 from ..api import limiting
 from ..desk.presenting import STATIC, TEMPLATES
@@ -125,14 +126,14 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
     return None
 
 
-def _caller(mount: Mount, visit: object, now: object) -> Caller:
+def _caller(mount: Mount, visit: Visit | None, now: datetime) -> Caller:
     wishes = (request.args.get("lang"), request.cookies.get(_COOKIES["lang"]))
     theme = request.cookies.get(_COOKIES["theme"], "auto")
     return Caller(
         mount=mount,
-        visit=visit,  # type: ignore[arg-type]
+        visit=visit,
         texts=texts_in(choose_language(wishes, list(request.accept_languages.values()))),
-        now=now,  # type: ignore[arg-type]
+        now=now,
         theme=theme if theme in THEMES else "auto",
     )
 

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ...core.instruments import Instrument
@@ -122,7 +123,7 @@ def blank(mount: Mount, instrument: Instrument, *, language: str) -> Draft:
     return read(mount, instrument, Typed(start))
 
 
-def check(mount: Mount, draft: Draft, visit: Visit, *, now: Any) -> tuple[Fault, ...]:
+def check(mount: Mount, draft: Draft, visit: Visit, *, now: datetime) -> tuple[Fault, ...]:
     """Return everything that is wrong, in the order of the form; nothing is stored.
 
     Raises ``InstrumentNotAllowed`` as the API does.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
@@ -77,15 +79,11 @@ def _send(draft: Draft) -> ResponseReturnValue:
 def _checked(draft: Draft) -> Draft:
     now = caller()
     faults = drafts.check(now.mount, draft, now.guest, now=now.now)
-    return _with(draft, faults)
-
-
-def _with(draft: Draft, faults: tuple[Fault, ...]) -> Draft:
-    return Draft(draft.instrument, draft.typed, draft.parts, draft.shared, draft.lines, faults)
+    return replace(draft, faults=faults)
 
 
 def _taken(draft: Draft, referral_id: str) -> Draft:
-    return _with(draft, (Fault("/agency_reference", "taken", referral_id),))
+    return replace(draft, faults=(Fault("/agency_reference", "taken", referral_id),))
 
 
 def _form_page(draft: Draft, *, status: int = 200, problem: str = "", taken: str = "") -> ResponseReturnValue:
