@@ -7,13 +7,14 @@ Of links and visits only a SHA-256 of the secret is stored, so that whoever read
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..core.journal import Actor, Entry
-from ..errors import Conflict, CredentialsRefused, NotFound, SettingsError
+from ..errors import Conflict, CredentialsRefused, NotFound, SettingsError, TemporarilyUnavailable
 from ..ids import new_id
 from ..store import agencies, journal, pages
 from ..store.agencies import Agency
@@ -22,6 +23,7 @@ from ..store.storage import Tx
 from .agencies import OPERATOR, scopes_of
 from .mount import Mount
 
+log = logging.getLogger("notice_intake.flows")
 #: purpose: how many minutes its links are good for, unless the maker says otherwise.
 PURPOSES = {"sign-in": 60, "onboard": 24 * 60}
 #: A link that lies about for longer is a password.
@@ -197,9 +199,15 @@ def end_all(mount: Mount, agency_id: str, *, now: datetime, by: Actor = OPERATOR
 
 
 def note(mount: Mount, visit: Visit, did: str, *, object: str, now: datetime) -> None:
-    """Write into the journal that something was done by the pages, and by which link."""
-    with mount.storage.begin() as tx:
-        journal.append(tx, [Entry(visit.actor, "page.used", object, now, {"did": did, **visit.origin})])
+    """Write into the journal that something was done by the pages, and by which link.
+
+    What was done is stored already: a database that goes away just now must not have it reported as not done.
+    """
+    try:
+        with mount.storage.begin() as tx:
+            journal.append(tx, [Entry(visit.actor, "page.used", object, now, {"did": did, **visit.origin})])
+    except TemporarilyUnavailable:
+        log.warning("the journal lacks that %s was done by link %s", did, visit.link_id)
 
 
 def digest_of(secret: str) -> bytes:
