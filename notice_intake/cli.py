@@ -17,6 +17,7 @@ from flask.cli import with_appcontext
 from .cli_endpoints import endpoint_group
 from .cli_import import import_group
 from .cli_keys import add_agency_commands, evidence_group
+from .cli_pages import AddressOf, add_link_command
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
@@ -38,14 +39,14 @@ class _Said(click.ClickException):
     exit_code = 2
 
 
-def command_group(mount_of: MountOf, *, name: str) -> click.Group:
-    """Return the commands of one mount."""
+def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> click.Group:
+    """Return the commands of one mount; ``address_of`` says where a one-time link to its agency pages leads."""
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
     for command in (_work(mount_of), _check(mount_of), import_group(mount_of, guarded=_guarded)):
         group.add_command(command)
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
-    group.add_command(_agency(mount_of))
+    group.add_command(_agency(mount_of, address_of))
     for made in (evidence_group, endpoint_group, secrets_group):
         group.add_command(made(mount_of, guarded=_guarded))
     return group
@@ -149,12 +150,13 @@ def _sandbox(mount_of: MountOf) -> click.Group:
         mount = sandbox_mount()
         click.echo(f"{sandbox.forget(mount, now=mount.clock())} referrals forgotten")
 
-    group.add_command(_agency(sandbox_mount))
+    # The sandbox has no pages, and so no links to them.
+    group.add_command(_agency(sandbox_mount, None))
     group.add_command(evidence_group(sandbox_mount, guarded=_guarded))
     return group
 
 
-def _agency(mount_of: MountOf) -> click.Group:
+def _agency(mount_of: MountOf, address_of: AddressOf | None) -> click.Group:
     group = click.Group("agency", help="Agencies and their keys.")
 
     @group.command("add", help="Add an agency; prints its token and callback secret, once.")
@@ -202,6 +204,8 @@ def _agency(mount_of: MountOf) -> click.Group:
                 click.echo(f"  keys from {sources[one.id].url}{f' (failing: {failure})' if failure else ''}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
+    if address_of is not None:
+        add_link_command(group, mount_of, address_of=address_of, guarded=_guarded)
     return group
 
 

@@ -74,9 +74,15 @@ class Settings:
     rate_storage: str = "memory://"
     #: How many days the sandbox keeps what agencies try out in it; 0: there is no sandbox.
     sandbox_days: int = 0
+    #: How long a person stays signed in on the agency pages, in minutes.
+    page_visit_minutes: int = 480
+    #: After how long without a request they are signed out, in minutes.
+    page_idle_minutes: int = 60
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
-    #: The platform's name, shown in the desk's title; empty for none.
+    #: The same for the agency pages, which strangers see.
+    page_layout: str = "notice_intake/layout.html"
+    #: The platform's name, shown in the titles of the desk and the agency pages; empty for none.
     platform_name: str = ""
 
     def __post_init__(self) -> None:
@@ -120,6 +126,16 @@ class Settings:
         """How long a claim holds."""
         return timedelta(seconds=self.claim_seconds)
 
+    @property
+    def page_visit(self) -> timedelta:
+        """How long somebody stays signed in on the agency pages."""
+        return timedelta(minutes=self.page_visit_minutes)
+
+    @property
+    def page_idle(self) -> timedelta:
+        """After how long without a request they are signed out."""
+        return timedelta(minutes=self.page_idle_minutes)
+
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], **options: Any) -> Settings:
         """Read ``NOTICE_INTAKE_`` keys from a config or environment; ``options`` win.
@@ -139,6 +155,7 @@ class Settings:
 _POSITIVE = (
     *("claim_seconds", "bulk_batch", "worker_threads", "idempotency_days"),
     *("max_body_bytes", "max_line_bytes", "max_entry_bytes"),
+    *("page_visit_minutes", "page_idle_minutes"),
 )
 #: What may be 0.
 _NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures", "sandbox_days")

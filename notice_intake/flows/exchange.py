@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,8 @@ class Sent:
     #: The sequences of the referral that ``If-Match`` names; None where any will do.
     expected: frozenset[int] | None = None
     idempotency_key: str | None = None
+    #: How it came, where not by the API: facts for the journal.
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> bytes:
@@ -136,7 +138,7 @@ def _store(tx: Tx, sent: Sent, exchange: Exchange, *, agency: Agency) -> None:
         if not cases.change(tx, case_id, version=case.version, values={**changed, "updated_at": now}):
             raise Raced
         count = sum(1 for row in exchange.items if row.case_id == case_id and row.id in exchange.facts)
-        facts = {"message": exchange.id, "body_sha256": digest, "items": str(count)}
+        facts = {"message": exchange.id, "body_sha256": digest, "items": str(count), **sent.origin}
         entries.append(Entry(actor, _ACTIONS[sent.kind], case_id, now, facts))
     journal.append(tx, entries)
 

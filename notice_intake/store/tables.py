@@ -25,6 +25,7 @@ from .columns import Id, Json, Serial, UtcDateTime
 from .columns import reference as _reference
 from .message_tables import messages as _messages
 from .original_tables import originals as _originals
+from .page_tables import pages as _pages
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -61,12 +62,17 @@ class Tables:
     answered: Table
     original: Table
     entry: Table
+    link: Table
+    visit: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages, _originals)
+    makers = (
+        *(_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages),
+        *(_originals, _pages),
+    )
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -102,6 +108,8 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("source_id", Id, index=True),
         # The agency was last told so many days before it runs out.
         Column("warned_days", Integer),
+        # To within some minutes: a write for each request would cost more than it tells.
+        Column("used_at", UtcDateTime),
     )
     endpoint = Table(
         prefix + "endpoint",

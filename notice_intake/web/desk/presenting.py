@@ -58,6 +58,7 @@ def template_values() -> dict[str, Any]:
         "notices": MESSAGES,
         "can_decide": desk.may(DECIDES),
         "can_replay": desk.may(REPLAYS),
+        "can_keep": desk.may(REPLAYS),
         "is_lead": "lead" in desk.moderator.roles,
         "languages": [(language, own_name(language)) for language in LANGUAGES],
         "here": this_page(),

@@ -152,7 +152,7 @@ MESSAGE_RESULTS = {
 
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
 DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
-CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import")}
+CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import"), "page": N_("Agency pages")}
 CLAIMS = {"free": N_("Nobody"), "mine": N_("Me"), "held": N_("Anybody")}
 DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
@@ -234,6 +234,7 @@ ACTIONS = {
     "decision.reverted": N_("Taken back"),
     "effect.given_up": N_("Given up"),
     "effect.replayed": N_("Tried again"),
+    "page.used": N_("Done on the agency pages"),
     "uploader.informed": N_("Uploader informed"),
 }
 ACTORS = {"system": N_("the system")}
