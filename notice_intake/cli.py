@@ -14,6 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_journal import journal_group
 from .cli_keys import add_agency_commands, evidence_group
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
@@ -41,6 +42,7 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
         group.add_command(command)
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
+    group.add_command(journal_group(mount_of, guarded=_guarded))
     group.add_command(evidence_group(mount_of, guarded=_guarded))
     return group
 

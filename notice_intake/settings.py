@@ -60,6 +60,10 @@ class Settings:
     worker_threads: int = 8
     #: How long the worker rests when nothing is due, in seconds.
     worker_idle_seconds: float = 1.0
+    #: How often the worker seals the journal, in seconds: what it wrote since then is not protected yet.
+    journal_seal_seconds: int = 10
+    #: A file that every signed checkpoint of the journal is added to; empty for none.
+    checkpoint_file: str = ""
     #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
     idempotency_days: int = 7
     #: Requests of one agency in a minute, a line of a stream counting as one; 0 for no limit.
@@ -132,7 +136,15 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+_POSITIVE = (
+    "claim_seconds",
+    "max_body_bytes",
+    "max_line_bytes",
+    "bulk_batch",
+    "worker_threads",
+    "idempotency_days",
+    "journal_seal_seconds",
+)
 #: What may be 0.
 _NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures")
 _HINTS = typing.get_type_hints(Settings)

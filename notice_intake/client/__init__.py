@@ -14,12 +14,14 @@ from .errors import (
     NotAuthorized,
     NotFound,
     Problem,
+    ProofRefused,
     RateLimited,
     Refused,
     Unavailable,
     Unreachable,
 )
 from .intake import IntakeClient, new_key
+from .proofs import Proved, ProvedEntry, verify_proof
 from .results import BulkLine, Event, ItemStatusView, Receipt, ReferralStatus
 from .transport import Retries
 
@@ -37,6 +39,9 @@ __all__ = [
     "NotAuthorized",
     "NotFound",
     "Problem",
+    "ProofRefused",
+    "Proved",
+    "ProvedEntry",
     "RateLimited",
     "Receipt",
     "ReferralStatus",
@@ -46,4 +51,5 @@ __all__ = [
     "Unreachable",
     "new_key",
     "verify_callback",
+    "verify_proof",
 ]

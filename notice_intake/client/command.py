@@ -21,7 +21,7 @@ NOTICE_INTAKE_TOKEN; a token on the command line would stand in every list of pr
 
 exit codes:
   0  done
-  1  refused: by the platform, or a callback that is not the platform's
+  1  refused: by the platform, a callback that is not the platform's, or a proof that proves nothing
   2  the command was not understood, or a file cannot be read
   3  the credentials are not accepted, or do not open this
   4  the platform cannot be reached, does not answer now, or not as it should
@@ -37,10 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         if args.local:
-            return commands.verify(args)
+            return int(args.run(args))
         with _client(args) as client:
-            code: int = args.run(client, args)
-        return code
+            return int(args.run(client, args))
     except UsageError as error:
         complain(f"notice-intake: {error}")
         return commands.USAGE
@@ -97,7 +96,7 @@ def _add(known: Any, name: str, run: Any, *, parent: argparse.ArgumentParser, sa
     made: argparse.ArgumentParser = known.add_parser(
         name, parents=[parent], help=says, description=says, allow_abbrev=False
     )
-    made.set_defaults(run=run, local=run is commands.verify)
+    made.set_defaults(run=run, local=run in (commands.verify, commands.verify_proof))
     return made
 
 
@@ -148,6 +147,12 @@ def _verifying(known: Any, shared: argparse.ArgumentParser, remote: argparse.Arg
     )
     verify.add_argument("--at", metavar="TIME", help="when it arrived; now, unless it is given")
     verify.add_argument("--tolerance", metavar="SECONDS", type=_seconds, default=300.0, help="300 unless it is given")
+    proof = _add(known, "verify-proof", commands.verify_proof, parent=shared, says="check a proof from the journal")
+    proof.add_argument("file", metavar="FILE", help="the proof that the platform has handed over")
+    proof.add_argument("--keys", required=True, metavar="FILE", help="the platform's keys, as keys --json wrote them")
+    proof.add_argument("--receipt", metavar="FILE", help="your receipt: the proof must be of its entry")
+    proof.add_argument("--body", metavar="FILE", help="what you sent, byte by byte; needs the receipt")
+    proof.add_argument("--checkpoint", action="append", metavar="FILE", help="one that you have kept; repeatable")
     _add(known, "keys", commands.keys, parent=remote, says="write the platform's public keys")
 
 

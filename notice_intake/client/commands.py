@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from . import proofs
 from .callbacks import verify_callback
 from .errors import IntakeError, RateLimited, Unavailable, Unreachable
 from .intake import IntakeClient
@@ -25,9 +26,11 @@ from .terminal import (
     complain,
     dump,
     faults,
+    proof_document,
     say,
     show_event,
     show_items,
+    show_proof,
     show_receipt,
     show_status,
 )
@@ -155,6 +158,30 @@ def verify(args: Namespace) -> int:
         dump({"id": event.id, **event.raw})
     else:
         show_event(event)
+    return OK
+
+
+def verify_proof(args: Namespace) -> int:
+    """Check a proof that was written to a file."""
+    try:
+        jwks = json.loads(read_bytes(args.keys))
+    except (ValueError, RecursionError):
+        jwks = None
+    if not isinstance(jwks, dict):
+        raise UsageError(f"{args.keys}: not a JWK Set, as notice-intake keys --json writes it")
+    if args.body is not None and args.receipt is None:
+        raise UsageError("--body needs --receipt: the receipt holds the salt")
+    found = proofs.verify_proof(
+        read_bytes(args.file),
+        jwks,
+        receipt=read_bytes(args.receipt) if args.receipt is not None else None,
+        body=read_bytes(args.body) if args.body is not None else None,
+        checkpoints=[read_bytes(one).decode("utf-8", "replace") for one in args.checkpoint or ()],
+    )
+    if args.json:
+        dump(proof_document(found))
+    else:
+        show_proof(found)
     return OK
 
 

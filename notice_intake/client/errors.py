@@ -135,6 +135,12 @@ class CallbackRefused(IntakeError):
     code = "callback-refused"
 
 
+class ProofRefused(IntakeError):
+    """This does not show what it should: keep it, and the receipt, and ask the platform why."""
+
+    code = "proof-refused"
+
+
 def read_problem(document: Any, status: int) -> Problem | None:
     """Return the problem that an answer holds; None for anything that is none. Members of a wrong type are left out."""
     if not isinstance(document, dict) or not isinstance(document.get("type", document.get("title")), str):

@@ -23,7 +23,9 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-_SIGNATURE_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+#: The newest checkpoint of the journal, its text in base64.
+CHECKPOINT_HEADER: Final = "notice-intake-checkpoint"
+_ALLOWED: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", CHECKPOINT_HEADER})
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 _READ: Final = 4096
 _KEPT: Final = 1024
@@ -105,7 +107,7 @@ def _since(started: float) -> int:
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if name not in _SIGNATURE_HEADERS or not _HEADER_VALUE.fullmatch(value):
+        if name not in _ALLOWED or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"not a header of a callback: {name!r}")
     return dict(headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from ..auth.envelope import Signed
 from ..core.cases import Case, Joined, join
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
-from ..core.journal import Actor, Entry
+from ..core.journal import RANDOM_BYTES, Actor, Entry, commitment
 from ..ids import new_id
 from ..store import cases, decisions, journal, outbox, referrals
 from ..store.agencies import Agency
@@ -48,8 +49,8 @@ class Batch:
     ``found`` are the cases that exist. Where another transaction opened or changed one meanwhile, ``store`` says so.
     """
 
-    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime) -> None:
-        self._agency, self._now = agency, now
+    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime, checkpoint: str = "null") -> None:
+        self._agency, self._now, self._checkpoint = agency, now, checkpoint
         self._actor = Actor("agency", agency.id, agency.name)
         self._at = now.isoformat(timespec="milliseconds")
         self._clocks: dict[str, Clock] = {}
@@ -77,8 +78,10 @@ class Batch:
                 standing.referrals += 1
                 touched[standing.id] = None
             lines.append(self._item(prepared, index, standing=standing, status=status))
-        entry = journal.row(self._entry(prepared, touched))
-        receipt = receipt_of(prepared, clock=clock, lines=lines, leaf=entry["leaf"])
+        random = os.urandom(RANDOM_BYTES + 16)
+        entry = journal.row(self._entry(prepared, touched, salt=random[RANDOM_BYTES:]), random)
+        told = f'{{"leaf":"{entry["leaf"]}","salt":"{random[RANDOM_BYTES:].hex()}","checkpoint":{self._checkpoint}}}'
+        receipt = receipt_of(prepared, clock=clock, lines=lines, journal=told)
         self._entries.append(entry)
         self._referrals.append(self._referral(prepared, due=clock.due, receipt=receipt))
         self._outbox.append(self._received(prepared, clock))
@@ -105,7 +108,7 @@ class Batch:
             if one.found is not None and one.referrals and not self._save(tx, one):
                 return False
         cases.add_items(tx, self._items)
-        journal.write(tx, self._entries)
+        journal.add(tx, self._entries)
         outbox.enqueue(tx, self._outbox)
         tell(tx, self._answered, now=self._now)
         return True
@@ -246,15 +249,16 @@ class Batch:
             EffectKind.RESOLVE, id=new_id("eff"), lane=row["id"], position=1, due_at=self._now, case_id=row["id"]
         )
 
-    def _entry(self, prepared: Prepared, case_ids: Iterable[str]) -> Entry:
+    def _entry(self, prepared: Prepared, case_ids: Iterable[str], *, salt: bytes) -> Entry:
         facts = {
             "instrument": prepared.instrument.code,
             "channel": prepared.channel,
-            "body_sha256": prepared.fingerprint.hex(),
+            # The salt is in the receipt: whoever has body and receipt can show what was sent; both are erasable.
+            "body": commitment("body_sha256", prepared.fingerprint.hex(), salt),
             "items": str(len(prepared.referral.items)),
             "cases": ",".join(case_ids),
         }
         return Entry(self._actor, "referral.received", prepared.referral_id, self._now, facts)
 
     def _case_entry(self, action: str, case_id: str) -> dict[str, Any]:
-        return journal.row(Entry(self._actor, action, case_id, self._now))
+        return journal.row(Entry(self._actor, action, case_id, self._now), os.urandom(RANDOM_BYTES))

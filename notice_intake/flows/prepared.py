@@ -71,8 +71,8 @@ class Clock:
         return cls(due, receipt, due.at.isoformat(timespec="seconds"))
 
 
-def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[dict[str, Any]], leaf: str) -> str:
-    """Return a receipt: JSON text, put together by hand since every referral needs one."""
+def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[dict[str, Any]], journal: str) -> str:
+    """Return a receipt: JSON text, put together by hand since every referral needs one. ``journal`` is JSON."""
     items = [
         f'{{"id":"{row["id"]}","reference":{_quoted(row["reference"])},"status":"{row["status"]}",'
         f'"outcome":{_quoted(row["outcome"])}}}'
@@ -81,7 +81,7 @@ def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[dict[str, An
     return (
         f'{{"id":"{prepared.referral_id}","agency_reference":{_quoted(prepared.referral.agency_reference)},'
         f'"instrument":"{prepared.instrument.code}",{clock.receipt},"status_path":"{path_of(prepared.referral_id)}",'
-        f'"items":[{",".join(items)}],"journal":{{"leaf":"{leaf}"}}}}'
+        f'"items":[{",".join(items)}],"journal":{journal}}}'
     )
 
 

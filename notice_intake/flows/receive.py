@@ -33,6 +33,7 @@ from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
 from ..store.together import Fresh, together
 from . import evidence
+from .checkpoints import latest
 from .intake import Batch, standing_cases
 from .mount import Mount
 from .prepared import Prepared
@@ -129,13 +130,15 @@ def store_carefully(
     mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
 ) -> list[Received | NoticeIntakeError]:
     """Do what ``store_batch`` promises, for a batch of which something may be there already."""
+    # The host may have but one connection, and be in a transaction on it.
+    checkpoint = latest(mount, now=now, look=session is None)
     for attempt in range(_TRIES):
         try:
             with mount.storage.begin(session) as tx:
                 if session is None:
-                    return _store(mount, tx, batch, agency=agency, now=now)
+                    return _store(mount, tx, batch, agency=agency, now=now, checkpoint=checkpoint)
                 with tx.savepoint():
-                    return _store(mount, tx, batch, agency=agency, now=now)
+                    return _store(mount, tx, batch, agency=agency, now=now, checkpoint=checkpoint)
         except (Raced, TemporarilyUnavailable) as met:
             # Another transaction opened the same case or stored the same reference: look again at what is there now.
             if attempt == _TRIES - 1:
@@ -171,13 +174,13 @@ def attempt_of(mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: 
         with mount.storage.read() as tx:
             if _taken(tx, batch, agency):
                 return None
-    writing = Batch({}, agency=agency, now=now)
+    writing = Batch({}, agency=agency, now=now, checkpoint=latest(mount, now=now))
     answers: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
     return Attempt(batch, agency, writing.fresh(), answers)
 
 
 def _store(
-    mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
+    mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime, checkpoint: str
 ) -> list[Received | NoticeIntakeError]:
     for prepared in batch:
         if prepared.signed is not None:
@@ -185,7 +188,8 @@ def _store(
     results, twice = _taken(tx, batch, agency), _standing_twice(batch)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]
-    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now)
+    standing = standing_cases(tx, added, lock=True)
+    writing = Batch(standing, agency=agency, now=now, checkpoint=checkpoint)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
     if not writing.store(tx):

@@ -25,6 +25,7 @@ from . import claims, evidence, once
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
+from .sealing import keep_sealed
 
 log = logging.getLogger("notice_intake.worker")
 #: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
@@ -109,6 +110,7 @@ def _turn(run: _Run) -> bool:
         claims.expire(run.mount, now=now)
         evidence.forget(run.mount, now=now)
         once.forget(run.mount, now=now)
+    keep_sealed(run.mount, now=now)
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
     landed = _land(run, timeout=0.05) if run.flying else 0
