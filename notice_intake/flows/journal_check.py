@@ -94,7 +94,11 @@ class _Run:
 
     def rest(self, head: Seal | None) -> None:
         """Look at what stands under no seal: it waits for one, or it was slipped in."""
-        mark, gaps = (head.mark, read_gaps(head.gaps)) if head is not None else (0, [])
+        mark = head.mark if head is not None else 0
+        try:
+            gaps = read_gaps(head.gaps) if head is not None else []
+        except ValueError:  # as was said of this seal already
+            gaps = []
         for first, last in self.entries.rest():
             if first > mark or any(gap.first <= first and last <= gap.last for gap in gaps):
                 self.found.waiting += last - first + 1

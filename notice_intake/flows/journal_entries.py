@@ -43,7 +43,8 @@ class Entries:
     read: int = 0
     erased: int = 0
     opened: int = 0
-    _after: int = 0
+    #: Below every row id, those too that only an intruder gives.
+    _after: int = -(2**63)
     #: Leaf hashes of what was read and has no seal yet, by row id.
     _early: dict[int, bytes] = field(default_factory=dict)
     _ids: list[int] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Entries:
 
     def rest(self) -> list[Range]:
         """Read to the end; return the row ids of all that stands under no seal."""
+        self._take(len(self._ids))
         while self._fill():
             self._take(len(self._ids))
         return list(runs(sorted(self._early)))
