@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, client, queue, single
+from . import bulk, claims, client, journal, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "queue": queue.run,
     "claims": claims.run,
     "callbacks": claims.callbacks,
+    "journal": journal.run,
 }
 
 

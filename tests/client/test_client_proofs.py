@@ -101,7 +101,7 @@ def test_what_was_decided_is_proved_too(case):
 
     from notice_intake.core.decisions import Draft
     from notice_intake.core.queue import QueueFilter
-    from notice_intake.flows import claims, decide
+    from notice_intake.flows import claims, decide, desk_queries
     from notice_intake.flows.work import work
     from notice_intake.hooks import Moderator
 
@@ -109,7 +109,8 @@ def test_what_was_decided_is_proved_too(case):
     one = Moderator("m-1", "Moderator One")
     case_id = claims.claim_next(house.mount, QueueFilter(), moderator=one, now=house.clock.now)
     draft = Draft(outcome="no_action", facts="Seen; nothing found.")
-    decide.decide(house.mount, case_id, draft, moderator=one, version=2, now=house.clock.now)
+    version = desk_queries.case_file(house.mount, case_id, moderator=one, now=house.clock.now).row.version
+    decide.decide(house.mount, case_id, draft, moderator=one, version=version, now=house.clock.now)
     house.clock.advance(minutes=5)
     work(house.mount, stop=Event(), once=True)
     sealing.seal(house.mount, now=house.clock.now)
