@@ -78,10 +78,13 @@ ACTOR = "actor"
 
 # All entries of a batch are of one moment.
 @lru_cache(maxsize=64)
-def _microseconds(at: datetime) -> str:
+def timestamp(at: datetime) -> str:
+    """Return a time as entries hold it: in UTC, to the microsecond."""
     return at.isoformat(timespec="microseconds")
 
 
+#: Returns a text as entries hold it.
+quoted = json.JSONEncoder(ensure_ascii=False).encode
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -98,7 +101,7 @@ def write(entry: Entry, random: bytes) -> Written:
     document = {
         "action": entry.action,
         "actor": {"id": "" if entry.actor.personal else entry.actor.id, "kind": entry.actor.kind},
-        "at": _microseconds(entry.at),
+        "at": timestamp(entry.at),
         "commitments": {name: commitment(name, value, salt) for name, value in values.items()},
         "facts": dict(entry.facts),
         "nonce": nonce.hex(),

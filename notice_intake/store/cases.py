@@ -274,6 +274,12 @@ def target_text(target: Target) -> str:
     return f'{{"kind":"{target.kind}",{",".join(parts)}}}'
 
 
+@lru_cache(maxsize=256)
+def flags_text(flags: tuple[str, ...]) -> str:
+    """Return flags as stored."""
+    return _quoted(flags)
+
+
 def target_from_json(stored: Mapping[str, Any]) -> Target:
     """Read a stored target."""
     hashes = tuple(Hash(**one) for one in stored.get("hashes", ()))

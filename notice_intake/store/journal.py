@@ -27,19 +27,6 @@ def append(tx: Tx, entries: Sequence[Entry]) -> list[str]:
     return [one.leaf for one in written]
 
 
-def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Write entries that ``row`` has made ready."""
-    tx.insert((tx.tables.journal, rows))
-
-
-def row(entry: Entry, random: bytes) -> dict[str, Any]:
-    """Return an entry as stored, for those that must name its ``leaf`` before they write it.
-
-    For an entry without anything private in it, by nobody who is a person; ``random`` as in ``core.journal.write``.
-    """
-    return _row(entry, write(entry, random))
-
-
 def history(tx: Tx, objects: Sequence[str], *, without: Sequence[str] = (), limit: int = 500) -> Sequence[Row[Any]]:
     """Return what happened to ``objects``, oldest first, but for the actions ``without``.
 

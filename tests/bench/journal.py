@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from notice_intake.core.journal import RANDOM_BYTES, Actor, Entry
+from notice_intake.core.journal import Actor, Entry, write
 from notice_intake.flows import sealing
 from notice_intake.flows.journal_check import check
 from notice_intake.flows.mount import Mount
-from notice_intake.store import journal
+from notice_intake.ids import random_bytes
 from notice_intake.store.storage import Storage, Tx
 from notice_intake.store.tables import make_tables
 
@@ -84,8 +83,12 @@ def _row(mount: Mount, agency_id: str, number: int) -> dict[str, Any]:
         "items": "2",
         "cases": f"cas_{number:026d},cas_{number + 1:026d}",
     }
-    entry = Entry(Actor("agency", agency_id), "referral.received", f"ref_{number:026d}", mount.clock(), facts)
-    return journal.row(entry, os.urandom(RANDOM_BYTES))
+    at, referral_id = mount.clock(), f"ref_{number:026d}"
+    written = write(Entry(Actor("agency", agency_id), "referral.received", referral_id, at, facts), random_bytes())
+    who = {"actor_kind": "agency", "actor_id": agency_id}
+    return {"object": referral_id, "action": "referral.received", **who, "at": at, "payload": written.payload} | {
+        "leaf": written.leaf
+    }
 
 
 def _timed(call: Any) -> float:
