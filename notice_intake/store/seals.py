@@ -7,9 +7,10 @@ was noticed writes any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, Text, bindparam, cast, insert, select, text
@@ -20,11 +21,11 @@ from .storage import Storage, Tx
 
 #: How many seals are looked at together for an entry that was committed late.
 _PAGE = 200
-#: id, object, action, actor's kind and id, time, payload, leaf: all but the first as bytes.
+_COLUMNS = ("id", "object", "action", "actor_kind", "actor_id", "at", "payload", "leaf")
+#: Those columns, all but the first as bytes.
 RawEntry = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
-_NAMES = ("object", "action", "actor_kind", "actor_id")
-_AS_BLOB, _AS_BYTEA = "CAST({} AS BLOB)", "convert_to({}, 'UTF8')"
-_UTC = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+#: PostgreSQL's number of its type of bytes, and the moment from which it counts.
+_BYTEA, _EPOCH = 17, datetime(2000, 1, 1, tzinfo=UTC)
 #: Whoever writes into a table holds this lock on it from before the row id is given out until the transaction ends.
 _WRITERS = text(
     "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' "
@@ -96,22 +97,38 @@ def writers(tx: Tx) -> frozenset[str]:
 
 
 def entries(tx: Tx, after: int, *, limit: int) -> list[RawEntry]:
-    """Return the entries above a row id, in order, as they are in the database; the time to the microsecond, UTC.
+    """Return the entries above a row id, in order, as they are in the database; ``moment_reader`` reads the time.
 
     For whoever reads millions, and trusts none of it: bytes cannot fail to be read.
     """
-    table, preparer = tx.tables.journal, tx.connection.dialect.identifier_preparer
-    sqlite = tx.dialect == "sqlite"
-    names = ", ".join(_AS_BLOB.format(name) if sqlite else _AS_BYTEA.format(name) for name in _NAMES)
-    at = _AS_BLOB.format("at") if sqlite else _AS_BYTEA.format(_UTC)
-    mark = "?" if sqlite else "%s"
-    statement = (
-        f"SELECT id, {names}, {at}, payload, {(_AS_BLOB if sqlite else _AS_BYTEA).format('leaf')} "  # noqa: S608  our own names
-        f"FROM {preparer.format_table(table)} WHERE id > {mark} ORDER BY id LIMIT {mark}"
-    )
+    name = tx.connection.dialect.identifier_preparer.format_table(tx.tables.journal)
     with driver_of(tx.connection) as driver:
-        cursor = driver.cursor() if sqlite else driver.cursor(binary=True)
+        if tx.dialect == "sqlite":
+            chosen = ", ".join(one if one == "id" else f"CAST({one} AS BLOB)" for one in _COLUMNS)
+            statement = f"SELECT {chosen} FROM {name} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  our own names
+            return list(driver.execute(statement, (after, limit)).fetchall())
+        cursor = driver.cursor(binary=True)
+        as_bytes = cursor.adapters.get_loader(_BYTEA, 1)
+        for kind in ("varchar", "timestamptz"):
+            cursor.adapters.register_loader(kind, as_bytes)
+        statement = f"SELECT {', '.join(_COLUMNS)} FROM {name} WHERE id > %s ORDER BY id LIMIT %s"  # noqa: S608
         return list(cursor.execute(statement, (after, limit)).fetchall())
+
+
+def moment_reader(dialect: str) -> Callable[[bytes], bytes]:
+    """Return what reads the time of ``entries``, as an entry holds it."""
+    return _sqlite_moment if dialect == "sqlite" else _postgresql_moment
+
+
+@lru_cache(maxsize=1024)
+def _sqlite_moment(at: bytes) -> bytes:
+    return at[:10] + b"T" + at[11:] + b"+00:00"
+
+
+@lru_cache(maxsize=1024)
+def _postgresql_moment(at: bytes) -> bytes:
+    microseconds = int.from_bytes(at, "big", signed=True)
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds").encode()
 
 
 @contextmanager

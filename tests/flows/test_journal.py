@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from desk import ONE, REMOVE, TWO, claim_next, decide_next, run_worker
@@ -358,6 +358,7 @@ def test_the_receipt_and_the_callbacks_carry_the_newest_checkpoint(make_house, r
     import base64
 
     house = make_house(public_url="https://platform.example/notices")
+    house.clock.now = datetime.now(UTC)
     agency = house.agency(callback_url=receiver.url)
     receiver.secret = agency.secret
     sent = set()
@@ -447,8 +448,6 @@ def test_entries_from_before_there_were_seals_still_verify(house):
     )
     leaf = hashlib.sha256(b"notice-intake:journal:leaf:1\n" + payload).hexdigest()
     with house.mount.storage.begin() as tx:
-        from datetime import UTC, datetime
-
         at = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
         values = {"object": "cas_1", "action": "case.claimed", "actor_kind": "moderator", "actor_id": "m-7", "at": at}
         tx.execute(insert(tx.tables.journal).values(**values, payload=payload, leaf=leaf))

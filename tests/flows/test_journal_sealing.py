@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 import time
+import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -23,7 +24,8 @@ from notice_intake.store import journal
 from notice_intake.testing import FakeModerators, FakePlatform
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-SPAWN = multiprocessing.get_context("spawn")
+#: A process that is made by forking is there at once: one that has to import everything is killed before it begins.
+FORK = multiprocessing.get_context("fork")
 
 
 def write(storage, *names):
@@ -160,8 +162,10 @@ def test_writers_and_sealers_that_are_killed_leave_a_journal_that_verifies(house
     alive = []
 
     def start(target, *extra):
-        process = SPAWN.Process(target=target, args=(url, schema, *extra), daemon=True)
-        process.start()
+        process = FORK.Process(target=target, args=(url, schema, *extra), daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer Pythons warn of threads; what is forked here uses none of ours
+            process.start()
         alive.append((process, target, extra))
 
     write(house.mount.storage, "first")
