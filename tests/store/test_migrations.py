@@ -99,13 +99,10 @@ def test_who_did_what_before_the_journal_was_sealed_is_still_known_and_can_be_er
     at = "2026-01-02 03:04:05.000006" if not schema else "2026-01-02 03:04:05.000006+00"
     with empty.begin() as tx:
         for number, kind in enumerate(("moderator", "agency")):
-            tx.execute(
-                text(
-                    f"INSERT INTO {schema}ni_journal (object, action, actor_kind, actor_id, actor_name, at, payload, leaf)"
-                    " VALUES ('cas_1', 'case.claimed', :kind, 'm-7', 'Seven', :at, :payload, :leaf)"
-                ),
-                {"kind": kind, "at": at, "payload": b"{}", "leaf": str(number) * 64},
-            )
+            values = {"kind": kind, "at": at, "payload": b"{}", "leaf": str(number) * 64}
+            columns = "object, action, actor_kind, actor_id, actor_name, at, payload, leaf"
+            given = "'cas_1', 'case.claimed', :kind, 'm-7', 'Seven', :at, :payload, :leaf"
+            tx.execute(text(f"INSERT INTO {schema}ni_journal ({columns}) VALUES ({given})"), values)
     migrate.upgrade(empty)
     with empty.begin() as tx:
         (opening,) = tx.execute(text(f"SELECT person, name FROM {schema}ni_opening")).all()
