@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +28,8 @@ _MOST_BYTES = 4 * 1_048_576
 _GROUP_LINES, _GROUP_BYTES = 32, 131_072
 
 _Line = tuple[int, bytes | BodyTooLarge]
+#: Counts so many lines: returns how many pass, and what the rest is answered with.
+Count = Callable[[int], tuple[int, NoticeIntakeError | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,12 @@ def receive_lines(
     agency: Agency,
     clock: Callable[[], datetime],
     origin: Origin,
-    count: Callable[[], None] = lambda: None,
+    count: Count = lambda lines: (lines, None),
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
-    stream is answered with its old receipt. ``count`` counts a line, and raises what it is answered with where it is
-    one too many.
+    stream is answered with its old receipt.
     """
     source = _Source(mount, agency, clock, origin, count)
     with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
@@ -74,7 +77,7 @@ class _Source:
     agency: Agency
     clock: Callable[[], datetime]
     origin: Origin
-    count: Callable[[], None]
+    count: Count
 
     def read(self, line: bytes | BodyTooLarge, now: datetime) -> Prepared | NoticeIntakeError:
         """Return the referral that a line holds, or why it is refused."""
@@ -86,14 +89,6 @@ class _Source:
             return refused
         prepared.signature_id = self.origin.signature_id
         return prepared
-
-    def counted(self, line: bytes | BodyTooLarge, now: datetime) -> Prepared | NoticeIntakeError:
-        """Do what ``read`` does, once the line was counted."""
-        try:
-            self.count()
-        except NoticeIntakeError as refused:
-            return refused
-        return self.read(line, now)
 
 
 def _batches(source: _Source, lines: Iterable[bytes | BodyTooLarge]) -> Iterator[_Batch]:
@@ -123,6 +118,23 @@ def _groups(lines: Iterable[bytes | BodyTooLarge]) -> Iterator[list[_Line]]:
         yield group
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold Python's cycle collector for the few milliseconds of a group.
+
+    A referral is many small values and no cycle. Made with the collector at work, they have it walk through the whole
+    process again and again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class _Batch:
     """Lines on their way: checked, their rows made, then stored by another thread, then answered."""
 
@@ -144,10 +156,21 @@ class _Batch:
 
     def add(self, group: Sequence[_Line]) -> None:
         """Read some lines, ask the platform about them, and make their rows."""
-        source, good = self._source, []
+        source = self._source
         now = source.clock()
-        for number, line in group:
-            one = source.counted(line, now)
+        with _uncollected():
+            good = self._read(group, now)
+        # Not while the host is asked: that may take its time.
+        resolve(source.mount, good)
+        with _uncollected():
+            self._attempt.add(good, now=now)
+
+    def _read(self, group: Sequence[_Line], now: datetime) -> list[Prepared]:
+        """Return the good ones of a group; keep why the others are refused."""
+        source, good = self._source, []
+        passed, too_many = source.count(len(group))
+        for place, (number, line) in enumerate(group):
+            one = too_many if place >= passed and too_many is not None else source.read(line, now)
             if isinstance(one, Prepared):
                 good.append(one)
                 self._items += len(one.referral.items)
@@ -155,8 +178,7 @@ class _Batch:
             else:
                 self._refused[number] = one
         self.lines += group
-        resolve(source.mount, good)
-        self._attempt.add(good, now=now)
+        return good
 
     def store(self, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
