@@ -108,7 +108,14 @@ def test_what_was_decided_is_proved_too(case):
     house, receipt, _, keys = case
     one = Moderator("m-1", "Moderator One")
     case_id = claims.claim_next(house.mount, QueueFilter(), moderator=one, now=house.clock.now)
-    draft = Draft(outcome="no_action", facts="Seen; nothing found.")
+    draft = Draft(
+        outcome="removed",
+        ground_kind="terms",
+        ground_reference="Terms, 4.2",
+        facts="Seen.",
+        explanation="Falls under the clause.",
+        category="STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
+    )
     version = desk_queries.case_file(house.mount, case_id, moderator=one, now=house.clock.now).row.version
     decide.decide(house.mount, case_id, draft, moderator=one, version=version, now=house.clock.now)
     house.clock.advance(minutes=5)
@@ -117,7 +124,7 @@ def test_what_was_decided_is_proved_too(case):
     text = flask(house, "journal", "prove", json.loads(receipt)["id"]).stdout
     found = verify_proof(text, json.loads(keys), receipt=receipt)
     assert [entry.action for entry in found.entries] == ["referral.received", "decision.recorded", "decision.effected"]
-    assert found.entries[1].facts["outcome"] == "no_action"
+    assert found.entries[1].facts["outcome"] == "removed"
     assert "Moderator" not in text
     assert "m-1" not in text
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from notice_intake.core.targets import Part
 from notice_intake.flows import journal_about
 from notice_intake.flows.journal_check import check
 from notice_intake.flows.viewing import VIEWS
+
+
+def shown(desk):
+    """A case whose content has something under the veil."""
+    desk.content("https://video.example/1", parts=(Part("image", "", "/media/a.svg"),))
+    return desk.refer("https://video.example/1")
 
 
 def looks(desk, case_id):
@@ -16,7 +23,7 @@ def looks(desk, case_id):
 
 
 def test_opening_a_case_and_each_step_of_unveiling_are_journalled_once_an_hour(desk, mona, marc):
-    case_id = desk.refer("https://video.example/1")
+    case_id = shown(desk)
     page = mona.open(f"/cases/{case_id}")
     mona.open(f"/cases/{case_id}")
     for step in ("soft", "clear", "clear"):
@@ -36,7 +43,7 @@ def test_opening_a_case_and_each_step_of_unveiling_are_journalled_once_an_hour(d
 
 
 def test_putting_the_veil_back_and_what_is_not_there_leave_no_entry(desk, mona):
-    case_id = desk.refer("https://video.example/1")
+    case_id = shown(desk)
     page = mona.open(f"/cases/{case_id}")
     mona.send(page, "/look", veil="veiled")
     assert mona.open("/cases/cas_none").status == 404
