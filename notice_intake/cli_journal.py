@@ -83,7 +83,7 @@ def _checking(group: click.Group, mount_of: MountOf, guarded: Guarded) -> None:
     @click.option("--since", type=_FILE, help="The agency's own checkpoint, or receipt; else the one of its receipt.")
     @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Else it is printed.")
     @guarded
-    def write(referral_id: str, since: Path | None, output: Path | None) -> None:
+    def _write(referral_id: str, since: Path | None, output: Path | None) -> None:
         before = _newest(since) if since is not None else None
         text = json.dumps(prove(mount_of(), referral_id, since=before), indent=1, ensure_ascii=False) + "\n"
         if output is None:

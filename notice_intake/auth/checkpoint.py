@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 #: The algorithm byte of Ed25519 in a signed note's key id.
 _ED25519 = b"\x01"
@@ -29,8 +29,14 @@ _NAME = re.compile(r"[\x21-\x2a\x2c-\x7e]{1,400}", re.ASCII)
 _NOTES = re.compile(r"((?:[^\n]+\n)+)\n((?:\u2014 [^\n]+\n)+)")
 #: The longest text that is looked at.
 MOST_BYTES = 8_192
-#: Says whether a signature (third) over a message (second) is that of an Ed25519 key (first: its 32 bytes).
-Verify = Callable[[bytes, bytes, bytes], bool]
+
+
+class Verify(Protocol):
+    """Says whether a signature over a message is that of an Ed25519 key, given by its 32 bytes."""
+
+    def __call__(self, message: bytes, *, public: bytes, signature: bytes) -> bool:
+        """Say it."""
+        ...
 
 
 class NotACheckpoint(ValueError):
@@ -67,7 +73,9 @@ class Signed:
         body = self.checkpoint.body().encode()
         for name, blob in self.signatures:
             key = keys.get(blob[:4])
-            if name == self.checkpoint.origin and key is not None and verify(key, body, blob[4:]):
+            if name != self.checkpoint.origin or key is None:
+                continue
+            if verify(body, public=key, signature=blob[4:]):
                 return True
         return False
 

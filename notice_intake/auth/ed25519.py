@@ -6,7 +6,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+def verify(message: bytes, *, public: bytes, signature: bytes) -> bool:
     """Say whether a signature over a message is that of a key; ``public`` are the key's 32 bytes."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)

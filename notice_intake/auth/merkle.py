@@ -101,7 +101,7 @@ def place_of(level: int, index: int, *, before: int, after: int, from_level: int
     return below + index - (before >> level)
 
 
-def inclusion_path(index: int, size: int, node: NodeOf) -> list[bytes]:
+def inclusion_path(index: int, size: int, *, node: NodeOf) -> list[bytes]:
     """Return the audit path of a leaf in a tree of ``size`` leaves (RFC 9162 section 2.1.3.1)."""
     if not 0 <= index < size:
         raise ValueError("there is no such leaf")
@@ -118,7 +118,7 @@ def inclusion_path(index: int, size: int, node: NodeOf) -> list[bytes]:
     return path[::-1]
 
 
-def consistency_path(old: int, new: int, node: NodeOf) -> list[bytes]:
+def consistency_path(old: int, new: int, *, node: NodeOf) -> list[bytes]:
     """Return what shows that a tree of ``new`` leaves begins with one of ``old`` (RFC 9162 section 2.1.4.1)."""
     if not 0 < old <= new:
         raise ValueError("a tree does not grow backwards")

@@ -17,7 +17,7 @@ _Point = tuple[int, int, int, int]
 _ZERO: Final[_Point] = (0, 1, 1, 0)
 
 
-def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+def verify(message: bytes, *, public: bytes, signature: bytes) -> bool:
     """Say whether a signature over a message is that of a key; ``public`` are the key's 32 bytes."""
     if len(public) != 32 or len(signature) != 64:
         return False

@@ -102,7 +102,7 @@ def write(entry: Entry, random: bytes) -> Written:
         "action": entry.action,
         "actor": {"id": "" if entry.actor.personal else entry.actor.id, "kind": entry.actor.kind},
         "at": timestamp(entry.at),
-        "commitments": {name: commitment(name, value, salt) for name, value in values.items()},
+        "commitments": {name: commitment(name, value, salt=salt) for name, value in values.items()},
         "facts": dict(entry.facts),
         "nonce": nonce.hex(),
         "object": entry.object,
@@ -121,7 +121,7 @@ def first_leaf_hash(payload: bytes) -> str:
     return hashlib.sha256(_FIRST_PREFIX + payload).hexdigest()
 
 
-def commitment(name: str, value: str, salt: bytes) -> str:
+def commitment(name: str, value: str, *, salt: bytes) -> str:
     """Return the salted SHA-256 that stands in an entry for a value that must be erasable; ``salt`` has 16 bytes."""
     return hashlib.sha256(_COMMITMENT_PREFIX + salt + name.encode() + b"\n" + value.encode()).hexdigest()
 
@@ -139,7 +139,7 @@ def opens(payload: bytes, opening: Opening) -> bool:
     except (ValueError, KeyError, TypeError):
         return False
     try:
-        found = {name: commitment(name, value, opening.salt) for name, value in opening.values.items()}
+        found = {name: commitment(name, value, salt=opening.salt) for name, value in opening.values.items()}
     except (AttributeError, TypeError, ValueError):
         return False
     # An entry from before there were commitments names its actor itself.

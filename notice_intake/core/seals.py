@@ -136,7 +136,7 @@ def missing(after: int, seen: Iterable[int]) -> list[Range]:
     return found
 
 
-def still_open(gaps: Iterable[Gap], late: Iterable[int], writing: frozenset[str], *, all_seen: bool) -> list[Gap]:
+def still_open(gaps: Iterable[Gap], late: Iterable[int], *, writing: frozenset[str], all_seen: bool) -> list[Gap]:
     """Return the gaps that may still be filled: not by ``late``, which came, while one of their writers is ``writing``.
 
     ``writing`` was looked up before ``late`` was; ``all_seen`` is False where more may have come than was looked at. A

@@ -60,7 +60,7 @@ def _entries(tx: Tx, head: Seal, referral_id: str) -> Iterator[dict[str, Any]]:
         if place is None:
             continue
         seal, index = place
-        path = inclusion_path(index, head.size, lambda level, at: _node(tx, level, at))
+        path = inclusion_path(index, head.size, node=lambda level, at: _node(tx, level, at))
         payload = bytes(row.payload)
         if leaf_hash(payload).hex() != row.leaf:
             raise JournalBroken(f"Entry {row.id} cannot be proved: it was changed, or is older than the seals.")
@@ -83,7 +83,7 @@ def _since(tx: Tx, head: Seal, before: checkpoint.Signed) -> dict[str, Any]:
     size = before.checkpoint.size
     if not 0 < size <= head.size:
         raise JournalBroken(f"A checkpoint of {size} entries was given out, and {head.size} are sealed here.")
-    path = consistency_path(size, head.size, lambda level, at: _node(tx, level, at))
+    path = consistency_path(size, head.size, node=lambda level, at: _node(tx, level, at))
     return {"checkpoint": before.text, "path": [one.hex() for one in path]}
 
 

@@ -190,7 +190,7 @@ class Writer:
         random = random_bytes()
         salt = random[16:]
         payload = (
-            f'{self._entry_head}{commitment("body_sha256", prepared.fingerprint.hex(), salt)}",'
+            f'{self._entry_head}{commitment("body_sha256", prepared.fingerprint.hex(), salt=salt)}",'
             f'"cases":"{",".join(case_ids)}",'
             f'"channel":{quoted(prepared.channel)},"instrument":"{prepared.instrument.code}",'
             f'"items":"{len(prepared.referral.items)}"}},"nonce":"{random[:16].hex()}","object":"{prepared.referral_id}"}}'

@@ -106,7 +106,7 @@ def _waiting(mount: Mount, head: Seal | None) -> _Waiting:
     with mount.storage.read() as tx:
         late = seals.among(tx, [(one.first, one.last) for one in gaps], limit=BATCH) if gaps else []
         rows = seals.waiting(tx, mark, limit=BATCH - len(late)) if len(late) < BATCH else []
-    kept = still_open(gaps, [row.id for row in late], writing, all_seen=len(late) < BATCH)
+    kept = still_open(gaps, [row.id for row in late], writing=writing, all_seen=len(late) < BATCH)
     fresh = missing(mark, [row.id for row in rows])
     if fresh:
         with mount.storage.read() as tx:

@@ -65,12 +65,12 @@ def journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
     found = {"journal": entries, "opening": opening, "seal": seal}
     for name, table in found.items():
         for dialect in ("sqlite", "postgresql"):
-            for statement in refusals(prefix, metadata.schema, name, dialect=dialect):
+            for statement in refusals(prefix, name, schema=metadata.schema, dialect=dialect):
                 event.listen(table, "after_create", _only_on(dialect, statement))
     return found
 
 
-def refusals(prefix: str, schema: str | None, name: str, *, dialect: str) -> list[str]:
+def refusals(prefix: str, name: str, *, schema: str | None, dialect: str) -> list[str]:
     """Return the statements that make the triggers of a table.
 
     On PostgreSQL they also refuse TRUNCATE, except for openings, and refuse before any row is looked at.

@@ -88,7 +88,7 @@ def test_every_leaf_is_proved_at_its_place_and_nowhere_else(size):
     leaves = hashes(size)
     root = mth(leaves)
     for index, leaf in enumerate(leaves):
-        path = merkle.inclusion_path(index, size, nodes_of(leaves))
+        path = merkle.inclusion_path(index, size, node=nodes_of(leaves))
         assert merkle.includes(leaf, path, index=index, size=size, root=root)
         for other in {index ^ 1, index + 1, 0, size - 1} - {index}:
             assert not merkle.includes(leaf, path, index=other, size=size, root=root)
@@ -100,7 +100,7 @@ def test_every_leaf_is_proved_at_its_place_and_nowhere_else(size):
 def test_every_older_tree_is_shown_to_be_the_beginning(new):
     leaves = hashes(new)
     for old in range(1, new + 1):
-        path = merkle.consistency_path(old, new, nodes_of(leaves))
+        path = merkle.consistency_path(old, new, node=nodes_of(leaves))
         roots = {"old_root": mth(leaves[:old]), "new_root": mth(leaves)}
         assert merkle.consistent(path, old=old, new=new, **roots)
         assert not merkle.consistent([*path, roots["new_root"]], old=old, new=new, **roots)
@@ -113,7 +113,7 @@ def test_every_older_tree_is_shown_to_be_the_beginning(new):
 def test_a_forged_path_shows_nothing(data):
     size = data.draw(st.integers(1, 50))
     leaves, index = hashes(size), data.draw(st.integers(0, size - 1))
-    path = merkle.inclusion_path(index, size, nodes_of(leaves))
+    path = merkle.inclusion_path(index, size, node=nodes_of(leaves))
     forged = [bytearray(one) for one in (leaves[index], mth(leaves), *path)]
     which = data.draw(st.integers(0, len(forged) - 1))
     forged[which][data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
@@ -127,7 +127,7 @@ def test_a_tree_that_was_written_anew_is_not_shown_to_be_consistent(data):
     old = data.draw(st.integers(1, new - 1))
     before, after = hashes(new), hashes(new)
     after[data.draw(st.integers(0, old - 1))] = merkle.leaf_hash(b"another")
-    path = merkle.consistency_path(old, new, nodes_of(after))
+    path = merkle.consistency_path(old, new, node=nodes_of(after))
     assert not merkle.consistent(path, old=old, old_root=mth(before[:old]), new=new, new_root=mth(after))
 
 

@@ -33,7 +33,7 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 
 @pytest.mark.parametrize(("public", "message", "signature"), VECTORS)
 def test_the_vectors_of_the_rfc_pass(public, message, signature):
-    assert verify(bytes.fromhex(public), bytes.fromhex(message), bytes.fromhex(signature))
+    assert verify(bytes.fromhex(message), public=bytes.fromhex(public), signature=bytes.fromhex(signature))
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,19 +41,19 @@ def test_the_vectors_of_the_rfc_pass(public, message, signature):
 def test_it_says_what_the_library_says(seed, message, place, bit, data):
     key = Ed25519PrivateKey.from_private_bytes(seed)
     public, signature = key.public_key().public_bytes_raw(), key.sign(message)
-    assert verify(public, message, signature)
+    assert verify(message, public=public, signature=signature)
     parts = bytearray(public + signature + message)
     parts[place % len(parts)] ^= 1 << bit
-    forged = bytes(parts[:32]), bytes(parts[96:]), bytes(parts[32:96])
-    assert verify(*forged) is library.verify(*forged) is False
+    forged = {"public": bytes(parts[:32]), "message": bytes(parts[96:]), "signature": bytes(parts[32:96])}
+    assert verify(**forged) is library.verify(**forged) is False
 
 
 def test_a_second_spelling_of_a_signature_is_refused():
     public, message, signature = map(bytes.fromhex, VECTORS[1])
     s = int.from_bytes(signature[32:], "little") + ORDER
-    assert not verify(public, message, signature[:32] + s.to_bytes(32, "little"))
+    assert not verify(message, public=public, signature=signature[:32] + s.to_bytes(32, "little"))
 
 
 @pytest.mark.parametrize("public", [b"", b"\0" * 31, b"\xff" * 32, (2).to_bytes(32, "little")])
 def test_what_is_no_key_verifies_nothing(public):
-    assert not verify(public, b"", bytes.fromhex(VECTORS[0][2]))
+    assert not verify(b"", public=public, signature=bytes.fromhex(VECTORS[0][2]))

@@ -212,15 +212,15 @@ def test_gaps_open_and_close():
     assert missing(4, [5, 6, 9, 12]) == [(7, 8), (10, 11)]
     gaps = [Gap(7, 8, ("3/1",)), Gap(10, 14, ("3/1", "4/9"))]
     assert read_gaps(gaps_text(gaps)) == gaps
-    assert still_open(gaps, [], frozenset(), all_seen=True) == []
-    assert still_open(gaps, [], frozenset({"4/9"}), all_seen=True) == gaps[1:]
-    assert still_open(gaps, [7, 12], frozenset({"3/1"}), all_seen=True) == [
+    assert still_open(gaps, [], writing=frozenset(), all_seen=True) == []
+    assert still_open(gaps, [], writing=frozenset({"4/9"}), all_seen=True) == gaps[1:]
+    assert still_open(gaps, [7, 12], writing=frozenset({"3/1"}), all_seen=True) == [
         Gap(8, 8, ("3/1",)),
         Gap(10, 11, ("3/1", "4/9")),
         Gap(13, 14, ("3/1", "4/9")),
     ]
-    assert still_open(gaps, [], frozenset({"-1/77"}), all_seen=True) == gaps
-    assert still_open(gaps, [7], frozenset(), all_seen=False)[0] == Gap(8, 8, ("3/1",))
+    assert still_open(gaps, [], writing=frozenset({"-1/77"}), all_seen=True) == gaps
+    assert still_open(gaps, [7], writing=frozenset(), all_seen=False)[0] == Gap(8, 8, ("3/1",))
     for other in ("[1]", "nonsense", '[[1,"x",[]]]'):
         with pytest.raises(ValueError):
             read_gaps(other)
