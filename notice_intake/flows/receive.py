@@ -182,8 +182,8 @@ class Attempt:
             return True
         if len(set(references)) < len(references):
             return False
-        with self._mount.storage.read() as tx:
-            return not store.taken(tx, self._agency.id, references=references)
+        with self._mount.storage.straight() as tx:
+            return not store.any_taken(tx, self._agency.id, references)
 
     def store(self) -> bool:
         """Store the rows; False, and nothing stored, where something of them is there already."""
