@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notice_intake.auth import merkle
@@ -57,6 +57,7 @@ def test_an_empty_tree_has_the_root_of_nothing():
     assert Frontier().root() == mth([]) == merkle.EMPTY_ROOT
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=12))
 def test_a_tree_that_grows_in_batches_is_the_one_that_is_made_at_once(batches):
     leaves, tree, at = hashes(sum(batches)), Frontier(), 0
@@ -67,6 +68,7 @@ def test_a_tree_that_grows_in_batches_is_the_one_that_is_made_at_once(batches):
         assert tree.root() == mth(leaves[:at])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 70), st.integers(0, 70), st.integers(0, 3))
 def test_the_nodes_that_a_batch_completes_are_found_again(before, more, from_level):
     leaves = hashes(before + more)
@@ -109,6 +111,7 @@ def test_every_older_tree_is_shown_to_be_the_beginning(new):
             assert not merkle.consistent(path[:-1], old=old, new=new, **roots)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_forged_path_shows_nothing(data):
     size = data.draw(st.integers(1, 50))
@@ -121,6 +124,7 @@ def test_a_forged_path_shows_nothing(data):
     assert not merkle.includes(leaf, steps, index=index, size=size, root=root)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_tree_that_was_written_anew_is_not_shown_to_be_consistent(data):
     new = data.draw(st.integers(2, 50))
