@@ -11,7 +11,7 @@ from hashlib import sha256
 from ..core.journal import first_leaf_hash, opens
 from ..core.seals import Range, runs
 from ..store import journal, seals
-from ..store.seals import RawEntry, moment_reader
+from ..store.seals import RawEntry, moment
 from .mount import Mount
 
 #: How many entries are read at once.
@@ -120,7 +120,7 @@ class Entries:
         with self.mount.storage.read() as tx:
             rows = seals.entries(tx, self._after, limit=_TOGETHER)
             committed: list[RawEntry] = []
-            self._hashes = _checked(rows, tx.dialect, committed, self.faults)
+            self._hashes = _checked(rows, committed, self.faults)
             openings = journal.openings(tx, [row[7].decode("ascii", "replace") for row in committed])
         self._ids, self._place = [row[0] for row in rows], 0
         if rows:
@@ -137,9 +137,9 @@ class Entries:
         return bool(rows)
 
 
-def _checked(rows: Iterable[RawEntry], dialect: str, committed: list[RawEntry], faults: list[Fault]) -> list[bytes]:
+def _checked(rows: Iterable[RawEntry], committed: list[RawEntry], faults: list[Fault]) -> list[bytes]:
     """Return the leaf hash of each entry, made of its bytes; note those with commitments, and all that is wrong."""
-    hashes, moment = [], moment_reader(dialect)
+    hashes = []
     for row in rows:
         _, object_, action, kind, actor, at, payload, leaf = row
         digest = sha256(b"\x00" + payload).digest()

@@ -7,7 +7,7 @@ was noticed writes any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -26,6 +26,8 @@ _COLUMNS = ("id", "object", "action", "actor_kind", "actor_id", "at", "payload",
 RawEntry = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
 #: PostgreSQL's number of its type of bytes, and the moment from which it counts.
 _BYTEA, _EPOCH = 17, datetime(2000, 1, 1, tzinfo=UTC)
+#: How many bytes that count has.
+_COUNTED = 8
 #: Whoever writes into a table holds this lock on it from before the row id is given out until the transaction ends.
 _WRITERS = text(
     "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' "
@@ -92,15 +94,20 @@ def writers(tx: Tx) -> frozenset[str]:
     """Return who writes into the journal now; nobody on SQLite, where ids become visible in their order."""
     if tx.dialect != "postgresql":
         return frozenset()
-    name = tx.connection.dialect.identifier_preparer.format_table(tx.tables.journal)
+    table, preparer = tx.tables.journal, tx.connection.dialect.identifier_preparer
+    translated = tx.connection.get_execution_options().get("schema_translate_map") or {}
+    schema = translated.get(table.schema, table.schema)
+    name = f"{preparer.quote(schema)}.{preparer.quote(table.name)}" if schema else preparer.quote(table.name)
     return frozenset(tx.execute(_WRITERS, {"name": name}).scalars())
 
 
 def entries(tx: Tx, after: int, *, limit: int) -> list[RawEntry]:
-    """Return the entries above a row id, in order, as they are in the database; ``moment_reader`` reads the time.
+    """Return the entries above a row id, in order, as they are in the database; ``moment`` reads their time.
 
     For whoever reads millions, and trusts none of it: bytes cannot fail to be read.
     """
+    if not _known_driver(tx):
+        return _entries(tx, after, limit=limit)
     name = tx.connection.dialect.identifier_preparer.format_table(tx.tables.journal)
     with driver_of(tx.connection) as driver:
         if tx.dialect == "sqlite":
@@ -115,27 +122,36 @@ def entries(tx: Tx, after: int, *, limit: int) -> list[RawEntry]:
         return list(cursor.execute(statement, (after, limit)).fetchall())
 
 
-def moment_reader(dialect: str) -> Callable[[bytes], bytes]:
-    """Return what reads the time of ``entries``, as an entry holds it."""
-    return _sqlite_moment if dialect == "sqlite" else _postgresql_moment
+def _entries(tx: Tx, after: int, *, limit: int) -> list[RawEntry]:
+    """The same through SQLAlchemy, for drivers that are not known here."""
+    table, found = tx.tables.journal, []
+    query = select(*[table.c[name] for name in _COLUMNS]).where(table.c.id > after).order_by(table.c.id).limit(limit)
+    for row in tx.execute(query):
+        at = row.at.replace(tzinfo=None).isoformat(" ", "microseconds").encode()
+        texts = (row.object.encode(), row.action.encode(), row.actor_kind.encode(), row.actor_id.encode())
+        found.append((row.id, *texts, at, bytes(row.payload), row.leaf.encode()))
+    return found
 
 
 @lru_cache(maxsize=1024)
-def _sqlite_moment(at: bytes) -> bytes:
-    return at[:10] + b"T" + at[11:] + b"+00:00"
-
-
-@lru_cache(maxsize=1024)
-def _postgresql_moment(at: bytes) -> bytes:
+def moment(at: bytes) -> bytes:
+    """Return a time of ``entries`` as an entry holds it: they come as text, or as PostgreSQL counts."""
+    if len(at) != _COUNTED:
+        return at[:10] + b"T" + at[11:] + b"+00:00"
     microseconds = int.from_bytes(at, "big", signed=True)
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds").encode()
+
+
+def _known_driver(tx: Tx) -> bool:
+    known = tx.connection.dialect.driver in ("pysqlite", "psycopg")
+    return known and not tx.connection.get_execution_options().get("schema_translate_map")
 
 
 @contextmanager
 def lenient(tx: Tx) -> Iterator[None]:
     """Have SQLite give text that is not UTF-8 as what Python can still hold, instead of failing."""
     with driver_of(tx.connection) as driver:
-        if tx.dialect != "sqlite":
+        if tx.connection.dialect.driver != "pysqlite":
             yield
             return
         before, driver.text_factory = driver.text_factory, lambda raw: raw.decode("utf-8", "surrogateescape")

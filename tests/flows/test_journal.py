@@ -476,3 +476,43 @@ def test_many_entries_go_through_in_batches(house, monkeypatch):
     with as_attacker(house) as tx:
         tx.execute(delete(tx.tables.journal).where(tx.tables.journal.c.id == row.id))
     assert told(house)[0] == f"entry {row.id}: it is missing"
+
+
+def test_a_driver_that_is_not_known_is_read_all_the_same(busy, monkeypatch):
+    from notice_intake.store import seals
+
+    monkeypatch.setattr(seals, "_known_driver", lambda tx: False)
+    assert check(busy.mount, against=[kept(busy)]).faults == []
+    row = entries(busy)[5]
+    with as_attacker(busy) as tx:
+        table = tx.tables.journal
+        tx.execute(update(table).where(table.c.id == row.id).values(at=flipped(row.at)))
+    assert check(busy.mount).faults[0].text() == f"entry {row.id}: its column at is not what its bytes say"
+
+
+@pytest.mark.parametrize("isolation", ["default", "strict"])
+def test_the_sessions_of_a_host_seal_and_check(database, isolation):
+    from flask import Flask
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    from notice_intake import NoticeIntake, Storage
+    from notice_intake.core.journal import SYSTEM, Entry
+    from notice_intake.store import migrate
+    from notice_intake.testing import FakeModerators, FakePlatform
+
+    url, schema = database
+    options = {"isolation_level": "REPEATABLE READ"} if isolation == "strict" and schema else {}
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), **options)
+    storage = Storage.from_sessionmaker(sessionmaker(engine), schema=schema)
+    migrate.upgrade(storage)
+    hooks = {"platform": FakePlatform(), "moderators": FakeModerators()}
+    mount = NoticeIntake(**hooks, storage=storage, secret_keys=("k" * 40,)).init_app(Flask("host"))
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    for count in (3, 1):
+        with storage.begin() as tx:
+            journal.append(tx, [Entry(SYSTEM, "case.opened", f"cas_{n}", at, private={"x": "y"}) for n in range(count)])
+        assert sealing.seal(mount, now=at) == count
+    found = check(mount)
+    assert (found.faults, found.entries, found.waiting) == ([], 4, 0)
+    engine.dispose()
