@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import IO, Any, Final
 
-from ..auth.checkpoint import Checkpoint
 from .errors import IntakeError, Problem
-from .proofs import Proved
 from .results import Event, ItemStatusView, Question, Receipt, ReferralStatus
 
 _WIDTH: Final = 30
@@ -42,6 +40,8 @@ def show_receipt(receipt: Receipt) -> None:
     """Show a receipt."""
     again = "(stored before)" if receipt.replayed else None
     say(receipt.id, receipt.agency_reference, again)
+    if receipt.sandbox:
+        say("sandbox: nobody looks at this, and nothing will be done")
     say("due", _at(receipt.due_at), receipt.due_kind, receipt.due_rule)
     show_items(receipt.items)
 
@@ -77,34 +77,6 @@ def show_error(error: IntakeError, *, as_json: bool) -> None:
     if error.problem is not None:
         for line in faults(error.problem):
             complain(line)
-
-
-def show_proof(found: Proved) -> None:
-    """Say what a proof shows."""
-    head = found.checkpoint
-    say(found.referral, f"stands in the journal {head.origin}")
-    say(f"checkpoint: {head.size} entries, root {head.root.hex()}, signed {head.at}")
-    if found.since is not None:
-        say(f"it begins with the journal of your checkpoint: {found.since.size} entries, signed {found.since.at}")
-    else:
-        say("nothing shows that it was not written anew since your receipt, which holds no checkpoint")
-    for one in found.entries:
-        facts = [f"{name}={value}" for name, value in one.facts.items() if value]
-        say(f"  {one.index}", one.at.isoformat(), one.action, one.object, *facts)
-
-
-def proof_document(found: Proved) -> dict[str, object]:
-    """Return the same as JSON."""
-    return {
-        "referral": found.referral,
-        "checkpoint": _checkpoint(found.checkpoint),
-        "since": _checkpoint(found.since) if found.since is not None else None,
-        "entries": [{"index": one.index, "leaf": one.leaf, **one.raw} for one in found.entries],
-    }
-
-
-def _checkpoint(one: Checkpoint) -> dict[str, object]:
-    return {"origin": one.origin, "size": one.size, "root": one.root.hex(), "at": one.at}
 
 
 def faults(problem: Problem) -> Iterator[str]:

@@ -55,6 +55,8 @@ def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint |
     except ValueError as error:
         return Attempted(callback, endpoint, GivenUp(f"the callback secret is malformed: {error}"))
     headers |= checkpoints.headers(mount, now=now)
+    if mount.sandbox:
+        headers["notice-intake-sandbox"] = "?1"
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)

@@ -95,7 +95,7 @@ def test_a_host_can_keep_our_tables_out_of_its_own_autogenerate():
 
 def test_who_did_what_before_the_journal_was_sealed_is_still_known_and_can_be_erased(empty):
     schema = f"{empty.tables.metadata.schema}." if empty.tables.metadata.schema else ""
-    migrate.upgrade(empty, "0003")
+    migrate.upgrade(empty, "0004")
     at = "2026-01-02 03:04:05.000006" if not schema else "2026-01-02 03:04:05.000006+00"
     with empty.begin() as tx:
         for number, kind in enumerate(("moderator", "agency")):
@@ -107,7 +107,7 @@ def test_who_did_what_before_the_journal_was_sealed_is_still_known_and_can_be_er
     with empty.begin() as tx:
         (opening,) = tx.execute(text(f"SELECT person, name FROM {schema}ni_opening")).all()
         assert tuple(opening) == ("m-7", "Seven")
-    migrate.downgrade(empty, "0003")
+    migrate.downgrade(empty, "0004")
     with empty.read() as tx:
         names = tx.execute(text(f"SELECT actor_name FROM {schema}ni_journal ORDER BY id")).scalars().all()
     assert names == ["Seven", ""]
