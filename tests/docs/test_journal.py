@@ -40,7 +40,7 @@ def test_the_listener_that_is_printed_hears_of_a_checkpoint():
     scope = {"vault": Vault}
     exec(block(section(PAGE, "## Keep checkpoints elsewhere"), "python", "journal_sealed"), scope)
     try:
-        signals.send(signals.journal_sealed, object(), checkpoint="text", size=7)
+        signals.journal_sealed.send(object(), checkpoint="text", size=7)
     finally:
         signals.journal_sealed.disconnect(scope["keep"])
     assert kept == {"checkpoint-000000000007.txt": "text"}
