@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 
 from .cli_endpoints import endpoint_group
 from .cli_import import import_group
+from .cli_journal import journal_group
 from .cli_keys import add_agency_commands, evidence_group
 from .cli_pages import AddressOf, add_link_command
 from .cli_secrets import secrets_group
@@ -47,7 +48,7 @@ def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> cli
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of, address_of))
-    for made in (evidence_group, endpoint_group, secrets_group):
+    for made in (evidence_group, journal_group, endpoint_group, secrets_group):
         group.add_command(made(mount_of, guarded=_guarded))
     return group
 

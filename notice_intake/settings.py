@@ -62,6 +62,10 @@ class Settings:
     worker_threads: int = 8
     #: How long the worker rests when nothing is due, in seconds.
     worker_idle_seconds: float = 1.0
+    #: How often the worker seals the journal, in seconds: what it wrote since then is not protected yet.
+    journal_seal_seconds: int = 10
+    #: A file that every signed checkpoint of the journal is added to; empty for none.
+    checkpoint_file: str = ""
     #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
     idempotency_days: int = 7
     #: Requests of one agency in a minute, a line of a stream counting as one; 0 for no limit.
@@ -153,7 +157,7 @@ class Settings:
 
 #: What has to be 1 or more.
 _POSITIVE = (
-    *("claim_seconds", "bulk_batch", "worker_threads", "idempotency_days"),
+    *("claim_seconds", "bulk_batch", "worker_threads", "idempotency_days", "journal_seal_seconds"),
     *("max_body_bytes", "max_line_bytes", "max_entry_bytes"),
     *("page_visit_minutes", "page_idle_minutes"),
 )

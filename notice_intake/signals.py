@@ -22,6 +22,8 @@ effect_given_up = _namespace.signal("effect-given-up")
 key_expiring = _namespace.signal("key-expiring")
 #: There is work for the worker: nothing else is said, since the outbox knows it all.
 work_waiting = _namespace.signal("work-waiting")
+#: A batch of journal entries was sealed: ``checkpoint``, the signed text, to be kept elsewhere; ``size``.
+journal_sealed = _namespace.signal("journal-sealed")
 
 
 def send(signal: NamedSignal, mount: Any, **facts: Any) -> None:

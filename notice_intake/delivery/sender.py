@@ -23,8 +23,12 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-#: What a callback may carry: its signature, and that it comes from a sandbox.
-_CALLBACK_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox"})
+#: The newest checkpoint of the journal, its text in base64.
+CHECKPOINT_HEADER: Final = "notice-intake-checkpoint"
+#: What a callback may carry: its signature, that it comes from a sandbox, and that checkpoint.
+_CALLBACK_HEADERS: Final = frozenset(
+    {"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox", CHECKPOINT_HEADER}
+)
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 _READ: Final = 4096
 _KEPT: Final = 1024

@@ -124,8 +124,8 @@ def _message_view(rows: Sequence[Any], referral: ReferralView) -> MessageView:
 
 def history_entry(row: Any) -> HistoryEntry:
     """A journal entry as a line of history."""
-    facts = json.loads(row.payload)["facts"]
-    return HistoryEntry(at=row.at, actor=row.actor_name or row.actor_kind, action=row.action, facts=facts)
+    facts = {**json.loads(row.payload)["facts"], **(row.private or {})}
+    return HistoryEntry(at=row.at, actor=row.name or row.actor_kind, action=row.action, facts=facts)
 
 
 def effect_view(row: Any, *, agencies: Mapping[str, str], references: Mapping[str, str]) -> EffectView:

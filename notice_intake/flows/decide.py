@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -178,4 +180,6 @@ def _entry(case: Case, verdict: Verdict, decision_id: str, moderator: Moderator)
         "version": str(case.version),
         "reverts": "yes" if any(one.kind is EffectKind.REVERT for one in verdict.effects) else "",
     }
-    return Entry(actor_of(moderator), "decision.recorded", case.id, decision.decided_at, facts)
+    reasons = json.dumps([decision.ground_reference, decision.facts, decision.explanation], ensure_ascii=False)
+    private = {"reasons_sha256": hashlib.sha256(reasons.encode()).hexdigest()}
+    return Entry(actor_of(moderator), "decision.recorded", case.id, decision.decided_at, facts, private)

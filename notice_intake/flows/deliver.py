@@ -19,7 +19,7 @@ from ..store import agencies, journal, outbox
 from ..store.agencies import Endpoint
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import verification
+from . import checkpoints, verification
 from .mount import Mount
 from .retrying import fraction
 
@@ -54,6 +54,7 @@ def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint |
         headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
     except ValueError as error:
         return Attempted(callback, endpoint, GivenUp(f"the callback secret is malformed: {error}"))
+    headers |= checkpoints.headers(mount, now=now)
     if mount.sandbox:
         headers["notice-intake-sandbox"] = "?1"
     answer = sender.post(url, headers=headers, body=callback.body)

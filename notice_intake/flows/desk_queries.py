@@ -20,6 +20,7 @@ from .case_parts import decision_view, effect_view, history_entry, message_views
 from .complaints import check_moderator
 from .entry_values import CHANNEL
 from .mount import Mount
+from .viewing import VIEWS
 from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, QueueRow
 
 
@@ -94,7 +95,7 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: dat
         content=cases.content_from_json(row.content),
         referrals=views,
         decisions=taken,
-        history=tuple(history_entry(one) for one in journal.history(tx, [row.id, *referral_ids])),
+        history=tuple(history_entry(one) for one in journal.history(tx, [row.id, *referral_ids], without=VIEWS)),
         effects=tuple(effect_view(one, agencies=names, references=references) for one in outbox.of_case(tx, row.id)),
         outcomes=tuple(str(one) for one in allowed_outcomes(members, mount.instruments)),
         undo_until=_undo_until(row, taken, now),

@@ -138,8 +138,8 @@ def _store(tx: Tx, sent: Sent, exchange: Exchange, *, agency: Agency) -> None:
         if not cases.change(tx, case_id, version=case.version, values={**changed, "updated_at": now}):
             raise Raced
         count = sum(1 for row in exchange.items if row.case_id == case_id and row.id in exchange.facts)
-        facts = {"message": exchange.id, "body_sha256": digest, "items": str(count), **sent.origin}
-        entries.append(Entry(actor, _ACTIONS[sent.kind], case_id, now, facts))
+        facts = {"message": exchange.id, "items": str(count), **sent.origin}
+        entries.append(Entry(actor, _ACTIONS[sent.kind], case_id, now, facts, private={"body_sha256": digest}))
     journal.append(tx, entries)
 
 

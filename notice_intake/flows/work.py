@@ -25,6 +25,7 @@ from . import claims, evidence, expiry, key_sources, once
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
+from .sealing import keep_sealed
 
 log = logging.getLogger("notice_intake.worker")
 #: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
@@ -116,6 +117,7 @@ def _turn(run: _Run) -> bool:
         expiry.warn(run.mount, now=now)
         # Other people's servers: they may take seconds.
         run.pool.submit(_read_keys, run.mount, now)
+    keep_sealed(run.mount, now=now)
     besides = run.also(run.mount, now) if run.also is not None else 0
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0

@@ -21,8 +21,9 @@ from sqlalchemy import (
     text,
 )
 
-from .columns import Id, Json, Serial, UtcDateTime
+from .columns import Id, Json, UtcDateTime
 from .columns import reference as _reference
+from .journal_tables import journal as _journal
 from .message_tables import messages as _messages
 from .original_tables import originals as _originals
 from .page_tables import pages as _pages
@@ -53,6 +54,8 @@ class Tables:
     evidence: Table
     outbox: Table
     journal: Table
+    opening: Table
+    seal: Table
     nonce: Table
     signature: Table
     platform_key: Table
@@ -321,21 +324,3 @@ def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
     cased = text("case_id IS NOT NULL")
     Index(f"ix_{prefix}outbox_case", outbox.c.case_id, sqlite_where=cased, postgresql_where=cased)
     return {"outbox": outbox}
-
-
-def _journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    journal = Table(
-        prefix + "journal",
-        metadata,
-        Column("id", Serial, primary_key=True, autoincrement=True),
-        Column("object", Id, nullable=False, index=True),
-        Column("action", String(60), nullable=False),
-        Column("actor_kind", String(20), nullable=False),
-        Column("actor_id", String(200), nullable=False),
-        # Beside the payload, not in it: a person's name must be erasable without breaking the journal.
-        Column("actor_name", String(200), nullable=False),
-        Column("at", UtcDateTime, nullable=False),
-        Column("payload", LargeBinary, nullable=False),
-        Column("leaf", String(64), nullable=False),
-    )
-    return {"journal": journal}
