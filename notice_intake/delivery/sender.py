@@ -11,10 +11,11 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
+from urllib3.response import BaseHTTPResponse
 
 from .answers import Answer, Failure
-from .guard import CallbackPolicy, CallbackRefused, Deadlines, GuardedAdapter, LookupFailed, check_callback_url
+from .guard import CallbackPolicy, CallbackRefused, Deadlines, GuardedAdapter, LookupFailed
 
 __all__ = ["Answer", "Sender"]
 
@@ -29,17 +30,19 @@ _READ: Final = 4096
 _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
-#: The first line that fits. ``SSLError`` and ``ConnectTimeout`` are connection errors too, hence the order.
+#: The first line that fits: most of them are ``HTTPError`` too, hence the order.
 _FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (CallbackRefused, "blocked"),
-    (requests.exceptions.InvalidURL, "blocked"),
+    (LocationParseError, "blocked"),
     (LookupFailed, "dns"),
     (requests.Timeout, "timeout"),
-    (requests.exceptions.SSLError, "tls"),
-    (requests.RequestException, "connect"),
+    (NewConnectionError, "connect"),
+    (TimeoutError, "timeout"),
+    (SSLError, "tls"),
     (HTTPError, "connect"),
     (OSError, "connect"),
 )
+_CAUGHT: Final = tuple(kind for kind, _ in _FAILURES)
 
 
 class Sender:
@@ -58,13 +61,14 @@ class Sender:
         total_timeout: float = 20.0,
         pool_size: int = 32,
         ca_file: str | None = None,
+        proxy: str = "",
     ) -> None:
-        self._policy = policy
         self._adapter = GuardedAdapter(
             policy,
             deadlines=Deadlines(connect=connect_timeout, read=read_timeout, total=total_timeout),
             pool_size=pool_size,
             ca_file=ca_file,
+            proxy=proxy,
         )
 
     def close(self) -> None:
@@ -79,23 +83,22 @@ class Sender:
         """
         sent = _FIXED_HEADERS | _checked(headers)
         started = time.monotonic()
+        called: list[str] = [""]
         try:
-            return self._attempt(url, sent, body, started)
-        except tuple(kind for kind, _ in _FAILURES) as error:
+            response = self._adapter.post(url, headers=sent, body=body, called=called.append)
+            with closing(response):
+                return Answer(
+                    response.status,
+                    None if 200 <= response.status < 300 else "status",
+                    excerpt=_excerpt(response),
+                    retry_after=_retry_after(response.headers),
+                    milliseconds=_since(started),
+                    address=called[-1],
+                )
+        except _CAUGHT as error:
             failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
-            return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started))
-
-    def _attempt(self, url: str, headers: dict[str, str], body: bytes, started: float) -> Answer:
-        # The raw string, because requests repairs a URL while it prepares one.
-        check_callback_url(url, self._policy)
-        request = requests.Request("POST", url, headers=headers, data=body).prepare()
-        with closing(self._adapter.send(request, stream=True)) as response:
             return Answer(
-                response.status_code,
-                None if 200 <= response.status_code < 300 else "status",
-                excerpt=_excerpt(response),
-                retry_after=_retry_after(response.headers),
-                milliseconds=_since(started),
+                None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1]
             )
 
 
@@ -110,11 +113,11 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def _excerpt(response: requests.Response) -> str:
+def _excerpt(response: BaseHTTPResponse) -> str:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         return ""
     try:
-        read: bytes = response.raw.read(_READ, decode_content=False)
+        read: bytes = response.read(_READ, decode_content=False)
     except (HTTPError, OSError):
         # The status has arrived and stands: a receiver that said 200 has the callback, even if it dies in mid-sentence.
         return ""
@@ -125,6 +128,8 @@ def _excerpt(response: requests.Response) -> str:
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """RFC 9110 section 10.2.3: seconds, or a date, which counts from the receiver's own Date: its clock may be off."""
     value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
     if _SECONDS.fullmatch(value):
         return timedelta(seconds=int(value))
     until, sent = _date(value), _date(headers.get("Date", "")) or datetime.now(UTC)

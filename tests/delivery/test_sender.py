@@ -251,7 +251,7 @@ def test_a_receiver_that_closes_after_each_answer_gets_every_callback(sender: Se
 def test_after_a_failure_the_next_callback_gets_a_fresh_connection(sender: Sender, receiver: Receiver) -> None:
     for path in ("/ok", "/reset", "/ok", "/drip-head", "/ok", "/large", "/ok"):
         answer = post(sender, receiver.url(path))
-    assert answer == Answer(200, None, excerpt="ok", retry_after=None, milliseconds=answer.milliseconds)
+    assert (answer.status, answer.failure, answer.excerpt, answer.address) == (200, None, "ok", "127.0.0.1")
     assert receiver.connections == 4
 
 
