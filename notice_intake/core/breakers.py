@@ -63,7 +63,7 @@ def after_failure(health: Health, *, now: datetime, rest_until: datetime | None,
 
 def rest(openings: int) -> timedelta:
     """How long the breaker stays open after it opened so often in a row."""
-    return min(FIRST_REST * 2 ** min(openings - 1, 16), LONGEST_REST)
+    return min(FIRST_REST * (1 << min(openings - 1, 16)), LONGEST_REST)
 
 
 def worn_out(health: Health, *, now: datetime, days: int) -> bool:

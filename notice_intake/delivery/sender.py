@@ -97,9 +97,7 @@ class Sender:
                 )
         except _CAUGHT as error:
             failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
-            return Answer(
-                None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1]
-            )
+            return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1])
 
 
 def _since(started: float) -> int:

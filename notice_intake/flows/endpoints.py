@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .. import signals
 from ..core.codes import EffectKind
 from ..core.journal import Actor, Entry
 from ..delivery.guard import CallbackPolicy, check_callback_url
@@ -25,6 +24,7 @@ from ..store.storage import Tx
 from . import once
 from .callbacks import body
 from .mount import Mount
+from .waking import wake_after
 
 TEST = "endpoint.test"
 #: What another request under the same idempotency key must equal.
@@ -66,7 +66,7 @@ def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime) 
         actor = Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "endpoint.set", found.id, now, {"agency": agency.id})])
         shown = _view(_present(tx, agency))
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     return Kept({**shown, "secret": secret} if secret is not None else shown, created)
 
 
@@ -123,7 +123,7 @@ def test(mount: Mount, *, agency: Agency, key: str | None, now: datetime) -> Kep
         document = {"id": message, "type": TEST, "state": "due"}
         answer = json.dumps(document)
         once.keep(tx, agency.id, key, fingerprint=_TEST_PRINT, answer=answer, now=now)
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     return Kept(document)
 
 
@@ -147,7 +147,7 @@ def replay(mount: Mount, delivery_id: str, *, agency: Agency, key: str | None, n
         facts = {"effect": delivery_id, "kind": "callback"}
         actor = Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "effect.replayed", row.referral_id, now, facts)])
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     return Kept(document)
 
 

@@ -99,7 +99,7 @@ def oldest(tx: Tx, *, now: datetime) -> datetime | None:
     What waits for a retry, stands behind such work in its lane, or goes to an endpoint that rests does not count.
     """
     doors = {one.agency_id: one for one in _doors(tx, now=now)[0]}
-    found = _candidates(tx, [None, *doors], now=now, most=1)
+    found = _candidates(tx, [None, *doors], now=now, most=1, lock=False)
     since = [max(rows[0].due_at, _since(doors.get(agency or ""))) for agency, rows in found.items() if rows]
     return min(since, default=None)
 
@@ -132,15 +132,15 @@ def _endpoints(tables: Tables) -> Select[Any]:
 
 
 def _candidates(
-    tx: Tx, agencies: Sequence[str | None], *, now: datetime, most: int
+    tx: Tx, agencies: Sequence[str | None], *, now: datetime, most: int, lock: bool = True
 ) -> dict[str | None, Sequence[Row[Any]]]:
     """Return what is due for each agency, first come first; None stands for our own platform."""
     found: dict[str | None, Sequence[Row[Any]]] = {}
     if None in agencies:
-        found[None] = tx.fetch(_own(tx.tables, tx.dialect), {"now": _moment(tx, now), "most": most})
+        found[None] = tx.fetch(_own(tx.tables, tx.dialect, lock), {"now": _moment(tx, now), "most": most})
     named = [one for one in agencies if one is not None]
     if tx.dialect == "postgresql" and named:
-        rows = tx.execute(_of_many(tx.tables), {"agencies": named, "now": now, "most": most})
+        rows = tx.execute(_of_many(tx.tables, lock), {"agencies": named, "now": now, "most": most})
         for agency in named:
             found[agency] = []
         for row in rows:
@@ -158,10 +158,10 @@ def _moment(tx: Tx, now: datetime) -> datetime | str:
 
 
 @lru_cache(maxsize=32)
-def _own(tables: Tables, dialect: str) -> Select[Any]:
+def _own(tables: Tables, dialect: str, lock: bool) -> Select[Any]:
     t = tables.outbox.alias("outbox")
     query = _first(tables, t, dialect).where(t.c.agency_id.is_(None))
-    return query.with_for_update(skip_locked=True, of=t) if dialect == "postgresql" else query
+    return query.with_for_update(skip_locked=True, of=t) if lock and dialect == "postgresql" else query
 
 
 @lru_cache(maxsize=32)
@@ -171,11 +171,11 @@ def _of_one(tables: Tables, dialect: str) -> Select[Any]:
 
 
 @lru_cache(maxsize=32)
-def _of_many(tables: Tables) -> Select[Any]:
+def _of_many(tables: Tables, lock: bool) -> Select[Any]:
     t = tables.outbox.alias("outbox")
-    given = func.unnest(cast(bindparam("agencies"), ARRAY(String))).table_valued("agency").alias("given")
+    given = func.unnest(cast(bindparam("agencies"), ARRAY(String))).table_valued("agency").render_derived("given")
     query = _first(tables, t, "postgresql").where(t.c.agency_id == given.c.agency)
-    each = query.with_for_update(skip_locked=True, of=t).lateral("each")
+    each = (query.with_for_update(skip_locked=True, of=t) if lock else query).lateral("each")
     return select(each).select_from(given).join(each, true())
 
 

@@ -189,6 +189,8 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
+        # The deadline that people were warned of.
+        Column("called_out", UtcDateTime),
     )
     Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)

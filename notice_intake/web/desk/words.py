@@ -116,6 +116,7 @@ FLAGS = {
         N_("The authority asks that the uploader is not told for now."),
         "care",
     ),
+    "deadline_near": (N_("Deadline near"), N_("Little time is left, or none: decide this case now."), "alarm"),
     "imported": (N_("Imported"), N_("An operator put this in; its format may not say everything."), "plain"),
     "same_content_elsewhere": (N_("Same content"), N_("Another case holds the same content."), "care"),
 }
@@ -218,6 +219,7 @@ ACTIONS = {
     "case.claim_expired": N_("Claim ran out"),
     "case.released": N_("Released"),
     "case.taken_over": N_("Taken over"),
+    "case.deadline_near": N_("Deadline near"),
     "question.asked": N_("The agency was asked"),
     "referral.supplemented": N_("The agency added something"),
     "referral.withdrawn": N_("The agency withdrew"),

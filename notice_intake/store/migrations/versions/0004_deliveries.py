@@ -5,6 +5,8 @@ Frozen as they were released: later changes to ``store.tables`` come with revisi
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects import postgresql
@@ -20,12 +22,13 @@ DUE = sa.text("state = 'due'")
 DEAD = sa.text("state = 'dead'")
 
 
-def _added() -> tuple[tuple[str, sa.Column], ...]:
+def _added() -> tuple[tuple[str, sa.Column[Any]], ...]:
     return (
         ("endpoint", sa.Column("openings", sa.Integer(), server_default="0", nullable=False)),
         ("endpoint", sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True)),
         ("endpoint", sa.Column("warned", sa.SmallInteger(), server_default="0", nullable=False)),
         ("endpoint", sa.Column("reason", sa.String(length=200), nullable=True)),
+        ("case", sa.Column("called_out", sa.DateTime(timezone=True), nullable=True)),
         ("outbox", sa.Column("tries", sa.Integer(), server_default="0", nullable=False)),
         ("outbox", sa.Column("cause", sa.String(length=10), nullable=True)),
     )
@@ -39,7 +42,7 @@ def upgrade() -> None:
         op.add_column(f"{p}{table}", column, schema=schema)
     outbox = f"{p}outbox"
     op.drop_index(f"ix_{p}outbox_due", table_name=outbox, schema=schema)
-    where = {"sqlite_where": DUE, "postgresql_where": DUE}
+    where: Any = {"sqlite_where": DUE, "postgresql_where": DUE}
     op.create_index(f"ix_{p}outbox_agency", outbox, ["agency_id", "due_at", "id"], schema=schema, **where)
     where = {"sqlite_where": DEAD, "postgresql_where": DEAD}
     op.create_index(f"ix_{p}outbox_dead_agency", outbox, ["agency_id", "id"], schema=schema, **where)
@@ -56,7 +59,7 @@ def downgrade() -> None:
     outbox = f"{p}outbox"
     for name in ("outbox_dead_agency", "outbox_agency"):
         op.drop_index(f"ix_{p}{name}", table_name=outbox, schema=schema)
-    where = {"sqlite_where": DUE, "postgresql_where": DUE}
+    where: Any = {"sqlite_where": DUE, "postgresql_where": DUE}
     op.create_index(f"ix_{p}outbox_due", outbox, ["due_at", "id"], schema=schema, **where)
     for table, column in reversed(_added()):
         op.drop_column(f"{p}{table}", column.name, schema=schema)
