@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -20,13 +21,13 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.poolmanager import ProxyManager
-from urllib3.response import BaseHTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
 from ..errors import NoticeIntakeError
+from .exchange import LONGEST, Reply, exchange, head
 from .policy import (
     Address,
     CallbackPolicy,
@@ -39,8 +40,8 @@ from .policy import (
 
 __all__ = ["CallbackPolicy", "CallbackRefused", "Deadlines", "GuardedAdapter", "LookupFailed", "check_callback_url"]
 
-#: Bytes of one answer that are taken off the wire at all, head included; http.client alone would take 6 MB of head.
-_LONGEST_ANSWER: Final = 65_536
+#: Bytes of an answer's body that are read.
+KEEP: Final = 4096
 #: A connection that was idle for longer is not used again: firewalls forget such ones silently, and the next callback
 #: would then wait out its whole deadline.
 _LONGEST_IDLE: Final = 30.0
@@ -89,15 +90,14 @@ class GuardedAdapter(HTTPAdapter):
     ) -> None:
         self._policy = policy
         self._proxy = proxy
-        self._pool_size = pool_size
-        self._pools: dict[tuple[str, str, int, str], HTTPConnectionPool] = {}
-        self._pooling = threading.Lock()
+        self._idle = _Idle(pool_size)
         self._deadlines = deadlines or Deadlines()
         # One context for all: urllib3 would parse the authorities' file again for every connection.
         self._tls = create_urllib3_context()
         self._tls.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         if ca_file is not None:
             self._tls.load_verify_locations(ca_file)
+        self._egress = _egress(proxy, self._tls) if proxy else None
         self._last_good: dict[str, Address] = {}
         super().__init__(pool_connections=_RECEIVERS, pool_maxsize=pool_size)
 
@@ -115,83 +115,81 @@ class GuardedAdapter(HTTPAdapter):
         # Part of the pool's key as well: connections are kept per checked address and name.
         return where, {**how, "server_hostname": urlsplit(f"//{request.headers['Host']}").hostname}
 
-    def post(
-        self, url: str, *, headers: Mapping[str, str], body: bytes, called: Callable[[str], None]
-    ) -> BaseHTTPResponse:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, called: Callable[[str], None]) -> Reply:
         """Post to the first checked address that takes the connection; ``called`` is told which one is tried.
 
-        The same guarantees as ``send``, without what ``requests`` puts around a request: half of a callback's cost.
-        The answer's body is not read yet: read and close it.
+        The same guarantees as ``send``, without what is put around a request for everybody else: most of a callback's
+        cost. Raises what connecting raises, ``OSError``, and ``NotHttp``.
         """
         ends = time.monotonic() + self._deadlines.total
         destination = _destination(url, self._policy)
-        path = _path(url)
         sent = {"Host": destination.authority, **headers}
         if self._proxy:
-            return self._ask(self._tunnel(destination), path, body, headers=sent, ends=ends)
+            return self._through_proxy(destination, _path(url), body, headers=sent, ends=ends)
+        request = head("POST", _path(url), sent, length=len(body)) + body
         untried = self._checked_addresses(destination)
         while True:
             address = untried.pop(0)
             called(str(address))
             try:
-                response = self._ask(self._pool(destination, address), path, body, headers=sent, ends=ends)
+                reply = self._ask(destination, address, request, ends=ends)
                 self._last_good[destination.authority] = address
-                return response
+                return reply
             except (NewConnectionError, ConnectTimeoutError):
                 if not untried:
                     raise
 
     def close(self) -> None:
         """Close all idle connections."""
-        with self._pooling:
-            for pool in self._pools.values():
-                pool.close()
-            self._pools.clear()
+        self._idle.close()
         super().close()
 
-    def _ask(
-        self, pool: HTTPConnectionPool, path: str, body: bytes, *, headers: Mapping[str, str], ends: float
-    ) -> BaseHTTPResponse:
-        return pool.urlopen(
-            "POST",
-            path,
-            body=body,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            timeout=self._patience(ends),
-            preload_content=False,
-            decode_content=False,
-        )
-
-    def _pool(self, destination: Destination, address: Address) -> HTTPConnectionPool:
+    def _ask(self, destination: Destination, address: Address, request: bytes, *, ends: float) -> Reply:
         key = (destination.scheme, str(address), destination.port, destination.host)
-        found = self._pools.get(key)
-        if found is None:
-            where: Any = {"host": str(address), "port": destination.port, "maxsize": self._pool_size}
-            if destination.scheme == "https":
-                made: Any = _TlsPool(**where, ssl_context=self._tls, server_hostname=destination.host)
+        connection = self._idle.take(key)
+        if connection is None:
+            connection = self._connected(destination, address, ends=ends)
+        reply = None
+        try:
+            patience = self._deadlines.read
+            reply = exchange(connection.sock, request, ends=ends, patience=patience, keep=KEEP)
+        finally:
+            if reply is not None and reply.reusable:
+                connection.answered()
+                self._idle.keep(key, connection)
             else:
-                made = _Pool(**where)
-            with self._pooling:
-                while len(self._pools) >= _RECEIVERS:
-                    self._pools.pop(next(iter(self._pools)))
-                found = self._pools.setdefault(key, made)
-        return found
+                connection.close()
+        return reply
 
-    def _tunnel(self, destination: Destination) -> HTTPConnectionPool:
+    def _connected(self, destination: Destination, address: Address, *, ends: float) -> Any:
+        where: dict[str, Any] = {"host": str(address), "port": destination.port}
+        where["timeout"] = min(self._deadlines.connect, max(0.001, ends - time.monotonic()))
+        if destination.scheme == "https":
+            made: Any = _TlsConnection(**where, ssl_context=self._tls, server_hostname=destination.host)
+        else:
+            made = _Connection(**where)
+        try:
+            made.connect()
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _through_proxy(
+        self, destination: Destination, path: str, body: bytes, *, headers: Mapping[str, str], ends: float
+    ) -> Reply:
         if destination.scheme != "https":
             raise CallbackRefused("Through the egress proxy the callback address must use https.")
-        key = ("tunnel", destination.host, destination.port, destination.host)
-        found = self._pools.get(key)
-        if found is None:
-            manager = ProxyManager(self._proxy, maxsize=8, ssl_context=self._tls)
-            manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-            with self._pooling:
-                made = manager.connection_from_host(destination.lookup, destination.port, "https")
-                found = self._pools.setdefault(key, made)
-        return found
+        assert self._egress is not None
+        pool = self._egress.connection_from_host(destination.lookup, destination.port, "https")
+        fixed: dict[str, Any] = {"retries": False, "redirect": False, "assert_same_host": False}
+        fixed |= {"preload_content": False, "decode_content": False, "timeout": self._patience(ends)}
+        with closing(pool.urlopen("POST", path, body=body, headers=headers, **fixed)) as response:
+            try:
+                read = response.read(KEEP, decode_content=False)
+            except (HTTPError, OSError):
+                read = b""
+            return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, read)
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
         """Send to the first checked address that takes the connection. The answer's body is not read yet."""
@@ -278,6 +276,49 @@ def _look_up(destination: Destination, *, within: float) -> list[Address]:
     return list(dict.fromkeys(ip_address(socket_address[0]) for *_, socket_address in found))
 
 
+def _egress(proxy: str, tls: Any) -> ProxyManager:
+    manager = ProxyManager(proxy, maxsize=8, ssl_context=tls)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return manager
+
+
+class _Idle:
+    """Open connections that nobody uses, by where they lead; the one that was used last is used first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: dict[Any, list[Any]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: Any) -> Any:
+        while True:
+            with self._lock:
+                found = self._of.get(key)
+                connection = found.pop() if found else None
+            if connection is None or connection.is_connected:
+                return connection
+            connection.close()
+
+    def keep(self, key: Any, connection: Any) -> None:
+        dropped = []
+        with self._lock:
+            if key not in self._of and len(self._of) >= _RECEIVERS:
+                dropped = self._of.pop(next(iter(self._of)))
+            mine = self._of.setdefault(key, [])
+            mine.append(connection)
+            if len(mine) > self._most:
+                dropped.append(mine.pop(0))
+        for one in dropped:
+            one.close()
+
+    def close(self) -> None:
+        with self._lock:
+            found = [one for mine in self._of.values() for one in mine]
+            self._of.clear()
+        for one in found:
+            one.close()
+
+
 class _TimedReader(io.RawIOBase):
     """The socket's bytes until a moment and up to an amount, however slowly they drip in."""
 
@@ -286,7 +327,7 @@ class _TimedReader(io.RawIOBase):
         self._sock = sock
         # urllib3 has just set the socket's timeout to what is left of the request's.
         self._ends = time.monotonic() + (sock.gettimeout() or 0.0)
-        self._left = _LONGEST_ANSWER
+        self._left = LONGEST
 
     def readable(self) -> bool:
         return True
@@ -319,8 +360,11 @@ class _Perishable:
     response_class: Any = _TimedAnswer
     _answered: float = 0.0
 
-    def getresponse(self) -> Any:
+    def answered(self) -> None:
         self._answered = time.monotonic()
+
+    def getresponse(self) -> Any:
+        self.answered()
         return super().getresponse()  # type: ignore[misc]
 
     @property

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import re
+import ssl
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import requests
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
-from urllib3.response import BaseHTTPResponse
 
 from .answers import Answer, Failure
+from .exchange import NotHttp, Reply
 from .guard import CallbackPolicy, CallbackRefused, Deadlines, GuardedAdapter, LookupFailed
 
 __all__ = ["Answer", "Sender"]
@@ -26,7 +27,6 @@ _FIXED_HEADERS: Final = {
 }
 _SIGNATURE_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
-_READ: Final = 4096
 _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
@@ -38,7 +38,11 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (requests.Timeout, "timeout"),
     (NewConnectionError, "connect"),
     (TimeoutError, "timeout"),
+    (builtins.TimeoutError, "timeout"),
     (SSLError, "tls"),
+    (ssl.SSLError, "tls"),
+    (ssl.CertificateError, "tls"),
+    (NotHttp, "connect"),
     (HTTPError, "connect"),
     (OSError, "connect"),
 )
@@ -85,16 +89,15 @@ class Sender:
         started = time.monotonic()
         called: list[str] = [""]
         try:
-            response = self._adapter.post(url, headers=sent, body=body, called=called.append)
-            with closing(response):
-                return Answer(
-                    response.status,
-                    None if 200 <= response.status < 300 else "status",
-                    excerpt=_excerpt(response),
-                    retry_after=_retry_after(response.headers),
-                    milliseconds=_since(started),
-                    address=called[-1],
-                )
+            reply = self._adapter.post(url, headers=sent, body=body, called=called.append)
+            return Answer(
+                reply.status,
+                None if 200 <= reply.status < 300 else "status",
+                excerpt=_excerpt(reply),
+                retry_after=_retry_after(reply.headers),
+                milliseconds=_since(started),
+                address=called[-1],
+            )
         except _CAUGHT as error:
             failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
             return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1])
@@ -111,26 +114,21 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def _excerpt(response: BaseHTTPResponse) -> str:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+def _excerpt(reply: Reply) -> str:
+    if not reply.body or reply.headers.get("content-encoding", "identity") != "identity":
         return ""
-    try:
-        read: bytes = response.read(_READ, decode_content=False)
-    except (HTTPError, OSError):
-        # The status has arrived and stands: a receiver that said 200 has the callback, even if it dies in mid-sentence.
-        return ""
-    printable = "".join(c if c.isprintable() else " " for c in read.decode("utf-8", "replace"))
+    printable = "".join(c if c.isprintable() else " " for c in reply.body.decode("utf-8", "replace"))
     return " ".join(printable.split()).encode()[:_KEPT].decode("utf-8", "ignore")
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """RFC 9110 section 10.2.3: seconds, or a date, which counts from the receiver's own Date: its clock may be off."""
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     if not value:
         return None
     if _SECONDS.fullmatch(value):
         return timedelta(seconds=int(value))
-    until, sent = _date(value), _date(headers.get("Date", "")) or datetime.now(UTC)
+    until, sent = _date(value), _date(headers.get("date", "")) or datetime.now(UTC)
     return None if until is None else max(until - sent, timedelta(0))
 
 
