@@ -35,6 +35,8 @@ log = logging.getLogger("notice_intake.worker")
 EFFECTS = 8
 #: How long the worker waits for results before it looks whether there is new work, in seconds.
 TICK = 0.01
+#: So many results are written down together, or what came in so many seconds, where nothing waits for it.
+ROUND, GATHER = 32, 0.02
 SWEEP_EVERY = timedelta(seconds=30)
 #: A callback starts only where its lease lasts so much longer than it may take, in seconds.
 SPARE = 3
@@ -78,6 +80,7 @@ class _Run:
     flying: dict[str, _Job] = field(default_factory=dict)
     #: Came back, and not written down yet.
     landed: list[Attempted] = field(default_factory=list)
+    landed_at: float = 0.0
     #: Work to be returned with the next transaction.
     returning: list[Leased] = field(default_factory=list)
     swept_at: datetime | None = None
@@ -160,9 +163,17 @@ def _turn(run: _Run) -> bool:
         sweep(run.mount, now=now)
     run.heartbeat.beat(now, flying=len(run.flying), done=run.tally.delivered + run.tally.performed, quiet=run.once)
     _take_back(run, 0 if run.once and not run.flying else TICK)
-    if not (run.landed or run.once or run.watch.changed() or time.monotonic() >= run.look_at):
-        return False
-    return _exchange(run, now=run.mount.clock())
+    if _worth_a_round(run) or run.watch.changed() or time.monotonic() >= run.look_at:
+        return _exchange(run, now=run.mount.clock())
+    return False
+
+
+def _worth_a_round(run: _Run) -> bool:
+    """Say whether to go to the database for what came back: for much of it together, unless somebody waits for it."""
+    if not run.landed:
+        return run.once and not run.flying
+    idle = run.lines.waiting < len(run.flying) // 2 or not run.flying
+    return idle or len(run.landed) >= ROUND or time.monotonic() - run.landed_at >= GATHER
 
 
 def _take_back(run: _Run, timeout: float) -> None:
@@ -179,9 +190,15 @@ def _take_back(run: _Run, timeout: float) -> None:
             run.tally.performed += 1
         else:
             run.tally.delivered += 1
+            run.landed_at = run.landed_at if run.landed else time.monotonic()
             run.landed.append(value)
         if job.agency_id is not None:
             _learn(run, job.agency_id, value)
+        else:
+            # What follows from an effect is due now.
+            run.look_at = 0.0
+    if not run.stop.is_set():
+        _launch(run, [])
 
 
 def _learn(run: _Run, agency_id: str, value: Attempted | None) -> None:

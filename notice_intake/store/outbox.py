@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Update, and_, bindparam, func, or_, select, text, tuple_, update
 
 from ..core.codes import EffectKind, EffectState
 from .storage import Tx
+from .tables import Tables
 
 #: The one message that goes to an address which has not proved yet whose it is.
 VERIFICATION = "endpoint.verification"
@@ -45,21 +47,18 @@ def settle(tx: Tx, values: Sequence[Mapping[str, Any]]) -> None:
 
     Each of ``values``: ``id``, ``token``, ``state``, ``due_at``, ``attempts``, ``done_at``, ``error``, ``status``.
     """
-    table = tx.tables.outbox
+    statement = _settling(tx.tables)
+    tx.execute(statement, [{f"b_{name}": value for name, value in one.items()} for one in values])
+
+
+@lru_cache(maxsize=32)
+def _settling(tables: Tables) -> Update:
+    table = tables.outbox
     mine = and_(table.c.id == bindparam("b_id"), table.c.lease_token == bindparam("b_token"), table.c.state == "due")
-    change = update(table).where(mine)
-    change = change.values(
-        state=bindparam("b_state"),
-        due_at=bindparam("b_due_at"),
-        attempts=bindparam("b_attempts"),
-        done_at=bindparam("b_done_at"),
-        last_error=bindparam("b_error"),
-        last_status=bindparam("b_status"),
-        lease_until=None,
-        lease_token=None,
-        cause=None,
-    )
-    tx.execute(change, [{f"b_{name}": value for name, value in one.items()} for one in values])
+    changed = {"done_at": "done_at", "last_error": "error", "last_status": "status"}
+    changed |= dict.fromkeys(("state", "due_at", "attempts"), "")
+    values: dict[str, Any] = {column: bindparam(f"b_{name or column}") for column, name in changed.items()}
+    return update(table).where(mine).values(**values, lease_until=None, lease_token=None, cause=None)
 
 
 def finish(tx: Tx, one: Row[Any], *, state: EffectState, now: datetime, **values: Any) -> bool:
