@@ -14,6 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_deliveries import deliveries_group
 from .cli_keys import add_agency_commands, evidence_group
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
@@ -42,6 +43,7 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
     group.add_command(evidence_group(mount_of, guarded=_guarded))
+    group.add_command(deliveries_group(mount_of, guarded=_guarded))
     return group
 
 
@@ -63,13 +65,15 @@ def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
 def _work(mount_of: MountOf) -> click.Command:
     @click.command("work", help="Perform effects and deliver callbacks until stopped.")
     @click.option("--once", is_flag=True, help="Stop when nothing is due.")
+    @click.option("--concurrency", type=click.IntRange(1, 500), help="Threads, instead of the setting worker_threads.")
     @_guarded
-    def command(once: bool) -> None:
+    def command(once: bool, concurrency: int | None) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        tally = work(mount_of(), stop=stop, once=once, within=app.app_context)
+        mount = mount_of()
+        tally = work(mount, stop=stop, once=once, within=app.app_context, threads=concurrency)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command

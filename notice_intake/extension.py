@@ -17,6 +17,7 @@ from flask import Blueprint, Flask, current_app
 from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
+from .flows.along import work_along
 from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
@@ -127,6 +128,8 @@ class NoticeIntake:
             clock=parts.clock,
         )
         self._made.add(mount)
+        if settings.worker_in_process:
+            work_along(mount, within=app.app_context)
         return mount
 
 

@@ -51,8 +51,8 @@ def exchange(sock: socket.socket, request: bytes, *, ends: float, patience: floa
     """Send a request and read the answer, up to ``keep`` bytes of its body.
 
     ``ends`` is the moment, by ``time.monotonic()``, when all of it has to be over; ``patience`` is how many seconds
-    the whole answer may take. Raises ``TimeoutError``, ``OSError``, ``NotHttp``; a status that has arrived stands, whatever
-    becomes of the body.
+    the whole answer may take. Raises ``TimeoutError``, ``OSError``, ``NotHttp``; a status that has arrived stands,
+    whatever becomes of the body.
     """
     _wait_at_most(sock, ends)
     sock.sendall(request)

@@ -22,7 +22,7 @@ class Crew:
     """Up to ``size`` threads, started as they are needed."""
 
     def __init__(self, size: int, work: Callable[[Any], Any]) -> None:
-        self._size = size
+        self.size = size
         self._work = work
         self._jobs: SimpleQueue[Any] = SimpleQueue()
         self._back: SimpleQueue[Result] = SimpleQueue()
@@ -33,12 +33,12 @@ class Crew:
     @property
     def free(self) -> int:
         """How many more jobs can begin at once."""
-        return self._size - self.busy
+        return self.size - self.busy
 
     def give(self, job: Any) -> None:
         """Have a job done."""
         self.busy += 1
-        if self._threads < min(self.busy, self._size):
+        if self._threads < min(self.busy, self.size):
             self._threads += 1
             threading.Thread(target=self._run, name=f"notice-intake-{self._threads}", daemon=True).start()
         self._jobs.put(job)

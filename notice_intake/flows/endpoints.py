@@ -21,7 +21,7 @@ from ..store import agencies, deliveries, journal, outbox
 from ..store.agencies import Agency, Endpoint
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import once
+from . import callback_keys, once
 from .callbacks import body
 from .mount import Mount
 from .waking import wake_after
@@ -43,7 +43,8 @@ class Kept:
 def show(mount: Mount, *, agency: Agency) -> dict[str, Any]:
     """Return the endpoint as its agency sees it. Raises ``NotFound`` where it has none."""
     with mount.storage.read() as tx:
-        return _view(_present(tx, agency))
+        endpoint = _present(tx, agency)
+    return _view(mount, endpoint)
 
 
 def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime) -> Kept:
@@ -65,8 +66,9 @@ def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime) 
         secret = _change(mount, tx, found, url=url, rotate=rotate, now=now)
         actor = Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "endpoint.set", found.id, now, {"agency": agency.id})])
-        shown = _view(_present(tx, agency))
+        kept = _present(tx, agency)
         wake_after(tx, mount)
+    shown = _view(mount, kept)
     return Kept({**shown, "secret": secret} if secret is not None else shown, created)
 
 
@@ -198,12 +200,13 @@ def _in_use(tx: Tx, agency: Agency) -> Endpoint:
     return endpoint
 
 
-def _view(endpoint: Endpoint) -> dict[str, Any]:
+def _view(mount: Mount, endpoint: Endpoint) -> dict[str, Any]:
     pending: Mapping[str, Any] | None = endpoint.pending
     return {
         "id": endpoint.id,
         "url": endpoint.url or None,
         "state": endpoint.state,
+        "public_key": callback_keys.published(mount, endpoint.agency_id),
         "pending": {"url": pending["url"], "since": pending["since"]} if pending else None,
         "failures": endpoint.failures,
         "resting_until": _time(endpoint.not_before) if endpoint.not_before else None,

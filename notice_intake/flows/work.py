@@ -88,9 +88,6 @@ class _Run:
     look_at: float = 0.0
     crew: Crew = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.crew = Crew(self.mount.settings.worker_threads, self.do)
-
     def do(self, job: _Job) -> Attempted | None:
         """Do one piece of work, in a thread."""
         now = self.mount.clock()
@@ -121,8 +118,9 @@ def work(
     once: bool = False,
     sender: Sender | None = None,
     within: Within = nullcontext,
+    threads: int | None = None,
 ) -> Tally:
-    """Work until ``stop`` is set; with ``once``, until nothing is due.
+    """Work until ``stop`` is set; with ``once``, until nothing is due. ``threads`` wins over the setting.
 
     Ends gracefully: takes nothing new, gives back what has not begun, finishes what is under way for at most
     ``settings.worker_stop_seconds``, and gives back the rest.
@@ -130,6 +128,7 @@ def work(
     if mount.settings.callback_networks:
         log.warning("callbacks may reach %s besides public addresses", ", ".join(mount.settings.callback_networks))
     run = _Run(mount, sender or sender_for(mount), stop, within, Watch(mount.storage), Heartbeat(mount), once)
+    run.crew = Crew(threads or mount.settings.worker_threads, run.do)
     try:
         while not stop.is_set():
             if not _surely(run, _turn) and once and not run.flying:
@@ -256,7 +255,7 @@ def _lease(run: _Run, tx: Tx, *, now: datetime) -> list[Leased]:
     taken: list[Leased] = []
     if own < EFFECTS and run.crew.free > 0:
         taken = leases.effects(tx, now=now, limit=min(EFFECTS - own, run.crew.free), until=until)
-    room = 2 * run.mount.settings.worker_threads - len(run.flying) - run.lines.waiting
+    room = 2 * run.crew.size - len(run.flying) - run.lines.waiting
     if room > 0:
         rooms, most = run.lines.rooms(), 2 * FIRST
         called = leases.callbacks(tx, now=now, limit=room, until=until, rooms=rooms, most=most)
