@@ -47,7 +47,7 @@ def deliveries_group(mount_of: MountOf, *, guarded: Guarded) -> click.Group:
     def replay(agency_id: str, since: str | None, arrived: bool) -> None:
         mount = mount_of()
         begin, now = _moment(since) if since else None, mount.clock()
-        count = ledger.replay_many(mount, agency_id, actor=_OPERATOR, now=now, since=begin, arrived=arrived)
+        count = ledger.replay_many(mount, agency_id, ledger.Wish(begin, arrived), actor=_OPERATOR, now=now)
         click.echo(f"{count} callbacks are due again")
 
     @group.command("enable", help="Use a disabled endpoint again; what has waited leaves in order.")

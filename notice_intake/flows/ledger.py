@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core.codes import EffectState
 from ..core.journal import Actor, Entry
 from ..errors import Conflict, NotFound
-from ..store import agencies, attempts, journal
+from ..store import agencies, attempts, deliveries, journal
 from ..store import ledger as store
 from ..store.agencies import Endpoint
 from ..store.ledger import COUNT_CAP
 from ..store.outbox import VERIFICATION
+from ..store.storage import Tx
 from .desk_queries import read_cursor, write_cursor
 from .mount import Mount
 from .waking import wake_after
 
-__all__ = ["COUNT_CAP", "Delivery", "EndpointView", "delivery", "enable", "endpoints", "page", "replay_many"]
+__all__ = ["COUNT_CAP", "Chosen", "Delivery", "EndpointView", "Wish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which callbacks to show."""
+
+    agency_id: str | None = None
+    #: An ``EffectState``.
+    state: str | None = None
+    referral_id: str | None = None
+
+
+EVERYTHING = Chosen()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to send again: all that was given up, unless it says otherwise."""
+
+    #: Only what was made from this time on.
+    since: datetime | None = None
+    #: Also what the agency has had.
+    arrived: bool = False
+
+
+GIVEN_UP = Wish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +97,7 @@ def endpoints(mount: Mount, *, now: datetime) -> tuple[EndpointView, ...]:
     return tuple(sorted(found, key=lambda one: (not one.needs_person, order[one.state], one.agency, one.id)))
 
 
-def _view(tx: Any, one: Endpoint, name: str, *, now: datetime) -> EndpointView:
+def _view(tx: Tx, one: Endpoint, name: str, *, now: datetime) -> EndpointView:
     waits = store.backlog(tx, one.agency_id)
     state = _state(one, now)
     parts = urlsplit(one.url or (one.pending or {}).get("url", ""))
@@ -100,20 +128,13 @@ def _state(one: Endpoint, now: datetime) -> str:
 
 
 def page(
-    mount: Mount,
-    *,
-    agency_id: str | None = None,
-    state: str | None = None,
-    referral_id: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
+    mount: Mount, chosen: Chosen = EVERYTHING, *, cursor: str | None = None, limit: int = 50
 ) -> tuple[tuple[tuple[Any, str], ...], str | None]:
     """Return callbacks with the names of their agencies, the newest first, and where to go on."""
     place = read_cursor(mount, cursor, "ledger")
     before = place[0] if place else None
-    chosen = {"agency_id": agency_id, "state": state, "referral_id": referral_id}
     with mount.storage.read() as tx:
-        rows = store.page(tx, **chosen, before=before, limit=limit + 1)
+        rows = store.page(tx, **asdict(chosen), before=before, limit=limit + 1)
         names = {one.id: one.name for one in agencies.everyone(tx)}
     more = write_cursor(mount, [rows[limit - 1].id], "ledger") if len(rows) > limit else None
     return tuple((row, names.get(row.agency_id, "")) for row in rows[:limit]), more
@@ -146,19 +167,31 @@ def _curl(endpoint: EndpointView | None, row: Any, body: str) -> str:
     return " ".join([*parts, "--data-binary", shlex.quote(body)])
 
 
-def replay_many(
-    mount: Mount, agency_id: str, *, actor: Actor, now: datetime, since: datetime | None = None, arrived: bool = False
-) -> int:
-    """Send an agency's callbacks again that were given up, and with ``arrived`` those that it has had; return how many.
+def replay_one(mount: Mount, message_id: str, *, actor: Actor, now: datetime) -> None:
+    """Send a callback again under its old id. Raises ``NotFound``, and ``Conflict`` where it cannot be."""
+    with mount.storage.begin() as tx:
+        row = store.find(tx, message_id)
+        if row is None:
+            raise NotFound
+        if row.referral_id is None or row.state not in (EffectState.DEAD, EffectState.DONE):
+            raise Conflict("Only a callback that was given up or has arrived can be sent again.")
+        _listening(tx, row.agency_id)
+        deliveries.send_again(tx, message_id, now=now)
+        facts = {"effect": message_id, "kind": "callback"}
+        journal.append(tx, [Entry(actor, "effect.replayed", row.referral_id, now, facts)])
+        wake_after(tx, mount)
 
-    From ``since`` on, where it is given. Their ids and their order stay. Raises ``Conflict`` where it has no endpoint.
+
+def replay_many(mount: Mount, agency_id: str, wish: Wish = GIVEN_UP, *, actor: Actor, now: datetime) -> int:
+    """Send an agency's callbacks again, under their old ids and in their order; return how many.
+
+    Raises ``Conflict`` where it has no endpoint.
     """
     total, after = 0, ""
     while True:
         with mount.storage.begin() as tx:
-            if agency_id not in agencies.has_endpoint(tx, [agency_id]):
-                raise Conflict("This agency has no endpoint that callbacks could go to.")
-            ids = store.replay(tx, agency_id, since=since, arrived=arrived, after=after, now=now)
+            _listening(tx, agency_id)
+            ids = store.replay(tx, agency_id, since=wish.since, arrived=wish.arrived, after=after, now=now)
             if ids:
                 facts = {"agency": agency_id, "count": str(len(ids)), "first": ids[0], "last": ids[-1]}
                 journal.append(tx, [Entry(actor, "callbacks.replayed", agency_id, now, facts)])
@@ -167,6 +200,11 @@ def replay_many(
         if len(ids) < store.SLICE:
             return total
         after = ids[-1]
+
+
+def _listening(tx: Tx, agency_id: str) -> None:
+    if agency_id not in agencies.has_endpoint(tx, [agency_id]):
+        raise Conflict("This agency has no endpoint that callbacks could go to.")
 
 
 def enable(mount: Mount, endpoint_id: str, *, actor: Actor, now: datetime) -> None:

@@ -75,8 +75,13 @@ class Watch:
         return True
 
     def _asked(self) -> bool:
-        if hasattr(self._driver, "notifies"):
-            return bool(list(self._driver.notifies(timeout=0)))
+        raw = getattr(self._driver, "pgconn", None)
+        if raw is not None:
+            raw.consume_input()
+            heard = False
+            while raw.notifies() is not None:
+                heard = True
+            return heard
         version = int(self._driver.execute("PRAGMA data_version").fetchone()[0])
         changed, self._version = version != self._version, version
         return changed

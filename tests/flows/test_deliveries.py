@@ -58,7 +58,7 @@ def endpoint_of(house, agency):
 
 
 def messages(house, agency):
-    return [row for row, _ in ledger.page(house.mount, agency_id=agency.id)[0]][::-1]
+    return [row for row, _ in ledger.page(house.mount, ledger.Chosen(agency.id))[0]][::-1]
 
 
 def tried(house, message_id):
@@ -292,7 +292,7 @@ def test_what_arrived_can_be_sent_again_since_a_time(live):
     agency.refer()
     run_worker(house)
     ids = receiver.ids[:]
-    count = ledger.replay_many(house.mount, agency.id, actor=ENGINEER, now=since, since=since, arrived=True)
+    count = ledger.replay_many(house.mount, agency.id, ledger.Wish(since, True), actor=ENGINEER, now=since)
     assert count == 1
     run_worker(house, after=1)
     assert receiver.ids == [*ids, ids[1]]

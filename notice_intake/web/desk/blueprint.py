@@ -13,7 +13,7 @@ from ...flows.mount import Mount
 from ...hooks import Moderator
 from .. import csrf
 from ..texts import N_, choose_language, texts_in
-from . import cases, decisions, effects, questions, queue
+from . import cases, decisions, deliveries, effects, questions, queue
 from .notices import clear_spent, cookie_options
 from .presenting import HEADERS, STATIC, TEMPLATES, page, template_values
 from .request import SEES, Desk, current_desk, known_desk, local_path, see_other
@@ -56,7 +56,7 @@ def desk_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     blueprint.before_request(lambda: _gate(mount_of))
     blueprint.context_processor(lambda: template_values() if known_desk() else {})
     blueprint.after_request(_finish)
-    for part in (queue, cases, decisions, questions, effects):
+    for part in (queue, cases, decisions, questions, effects, deliveries):
         part.add_routes(blueprint)
     blueprint.add_url_rule("/preferences", "preferences", preferences, methods=["POST"])
     blueprint.add_url_rule("/<path:rest>", "elsewhere", elsewhere, methods=["GET", "POST"])

@@ -28,6 +28,9 @@ MESSAGES = {
     "extended": N_("Your claim is extended."),
     "asked": N_("The agency is asked. The case is free until it answers."),
     "replayed": N_("It will be tried again now."),
+    "replayed_many": N_("They will be sent again now, in their order."),
+    "replayed_none": N_("There is nothing to send again."),
+    "enabled": N_("The endpoint is in use again. What has waited leaves now, in order."),
 }
 
 

@@ -193,6 +193,43 @@ EFFECT_HINTS = {
     "cancelled": N_("The decision was undone before this left."),
 }
 
+#: state of an endpoint: (word, what it means, tone)
+ENDPOINT_STATES = {
+    "working": (N_("Works"), N_("Its callbacks leave at once."), "good"),
+    "resting": (N_("Resting"), N_("It asked for a pause, or did not answer. Its callbacks wait until then."), "care"),
+    "failing": (
+        N_("Failing"),
+        N_("It fails again and again. One callback at a time is tried; others wait."),
+        "alarm",
+    ),
+    "disabled": (N_("Disabled"), N_("Its callbacks wait, none is dropped. Speak to the agency."), "alarm"),
+    "unverified": (N_("Not verified"), N_("The address has not proved yet whose it is."), "plain"),
+}
+ENDPOINT_REASONS = {
+    "gone": N_("Its receiver said that it is gone for good (410)."),
+    "failing": N_("Nothing has arrived for days. It is tried once a day."),
+}
+#: what came of an attempt
+FAILURES = {
+    "": N_("Arrived"),
+    "blocked": N_("Blocked: the address leads to a network that is not allowed"),
+    "dns": N_("The name cannot be found"),
+    "tls": N_("No trusted connection under that name"),
+    "connect": N_("No connection, or no HTTP answer"),
+    "timeout": N_("Too slow"),
+    "status": N_("Refused"),
+    "challenge": N_("The challenge did not come back"),
+    "lost": N_("Not known: the worker ended in the middle"),
+}
+ATTEMPT_CAUSES = {"schedule": N_("by schedule"), "replay": N_("sent again"), "probe": N_("to see whether it works")}
+DELIVERY_FILTERS = {
+    "dead": N_("Given up"),
+    "due": N_("Waiting"),
+    "done": N_("Arrived"),
+    "feed": N_("To be polled"),
+    "cancelled": N_("Cancelled"),
+}
+
 #: what the agency's description of an item is labelled with
 DESCRIPTION = {
     "kind": N_("Kind"),
@@ -303,6 +340,9 @@ CONFLICTS = (
     N_("There is nothing to undo: the decision has taken effect."),
     N_("It is too late to undo this: the decision is being carried out."),
     N_("Only what was given up can be replayed."),
+    N_("Only a callback that was given up or has arrived can be sent again."),
+    N_("This agency has no endpoint that callbacks could go to."),
+    N_("This endpoint is in use already."),
     N_("You do not hold this case."),
     N_("This case is decided already."),
     N_("A decision on this case is being carried out. Undo it, or wait until it has taken effect."),
