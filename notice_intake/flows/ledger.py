@@ -24,6 +24,10 @@ from .waking import wake_after
 __all__ = ["COUNT_CAP", "Chosen", "Delivery", "EndpointView", "Wish"]
 
 
+#: Stands for the query of an address.
+_HIDDEN = "?…"
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Which callbacks to show."""
@@ -105,7 +109,7 @@ def _view(tx: Tx, one: Endpoint, name: str, *, now: datetime) -> EndpointView:
         id=one.id,
         agency_id=one.agency_id,
         agency=name,
-        url=f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else ""),
+        url=f"{parts.scheme}://{parts.netloc}{parts.path}" + (_HIDDEN if parts.query else ""),
         state=state,
         reason=one.reason if state == "disabled" else None,
         failures=one.failures,
@@ -161,7 +165,7 @@ def _curl(endpoint: EndpointView | None, row: Any, body: str) -> str:
     if endpoint is None or not endpoint.url.startswith("http") or not body:
         return ""
     headers = {"content-type": "application/json", "webhook-id": row.id, "webhook-timestamp": "0"}
-    parts = ["curl", "-i", "-X", "POST", shlex.quote(endpoint.url)]
+    parts = ["curl", "-i", "-X", "POST", shlex.quote(endpoint.url.removesuffix(_HIDDEN))]
     for name, value in {**headers, "webhook-signature": "v1,unsigned"}.items():
         parts += ["-H", shlex.quote(f"{name}: {value}")]
     return " ".join([*parts, "--data-binary", shlex.quote(body)])

@@ -67,9 +67,9 @@ class Watch:
     def _open(self, engine: Engine) -> bool:
         self._next_try = time.monotonic() + _AGAIN
         fairy = engine.raw_connection()
+        self._driver = fairy.driver_connection
         # Ours alone from here on: it listens for as long as the worker lives.
         fairy.detach()
-        self._driver = fairy.driver_connection
         if engine.dialect.name == "postgresql":
             self._driver.execute(f'LISTEN "{_channel(self._storage)}"')
         return True
