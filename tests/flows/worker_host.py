@@ -30,6 +30,7 @@ def main() -> None:
         callback_timeout_seconds=2,
         worker_lease_seconds=12,
         worker_stop_seconds=3,
+        worker_idle_seconds=5,
         undo_seconds=0,
     )
     intake.init_app(app)
