@@ -46,10 +46,13 @@ LEAF_PREFIX = b"notice-intake:journal:leaf:1\n"
 
 # All entries of a batch are of one moment.
 @lru_cache(maxsize=64)
-def _microseconds(at: datetime) -> str:
+def timestamp(at: datetime) -> str:
+    """Return a time as entries hold it: in UTC, to the microsecond."""
     return at.isoformat(timespec="microseconds")
 
 
+#: Returns a text as entries hold it.
+quoted = json.JSONEncoder(ensure_ascii=False).encode
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -58,7 +61,7 @@ def canonical_bytes(entry: Entry) -> bytes:
     document = {
         "action": entry.action,
         "actor": {"id": entry.actor.id, "kind": entry.actor.kind},
-        "at": _microseconds(entry.at),
+        "at": timestamp(entry.at),
         "facts": dict(entry.facts),
         "object": entry.object,
     }

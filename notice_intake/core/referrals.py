@@ -12,6 +12,7 @@ from .codes import Disclosure, TargetKind
 from .links import canonical_link
 from .targets import Hash, Target
 
+_TARGET_KINDS = {str(one): one for one in TargetKind}
 #: How far the clocks of two honest machines may stand apart.
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -129,7 +130,7 @@ def _target(document: Mapping[str, Any], where: str, faults: list[FieldError]) -
             return None
     hashes = document.get("hashes")
     return Target(
-        kind=TargetKind(document["kind"]),
+        kind=_TARGET_KINDS[document["kind"]],
         url=url,
         link=link,
         id=document.get("id"),

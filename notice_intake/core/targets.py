@@ -137,7 +137,8 @@ def _is_clean(content: Content) -> bool:
     except TypeError:
         return False
     fits = 0 < len(content.kind) <= KIND_LENGTH and len(content.language or "") <= LANGUAGE_LENGTH
-    return fits and "" not in optional and not _UNSTORABLE.search(together)
+    plain = together.isascii() and "\0" not in together
+    return fits and "" not in optional and (plain or not _UNSTORABLE.search(together))
 
 
 def _clean(text: object) -> str:

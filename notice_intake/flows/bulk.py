@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from ..contract.problems import problem_of
 from ..contract.strict_json import read_json
 from ..errors import BodyTooLarge, NoticeIntakeError
 from ..store.agencies import Agency
-from ..store.together import together
 from .mount import Mount
 from .prepared import Prepared
-from .receive import BULK, Attempt, Received, Submission, attempt_of, prepare, resolve, store_carefully
+from .receive import BULK, Attempt, Received, Submission, prepare, resolve, store_carefully
 
 #: A batch ends early at so many items or bytes: SQLite takes 32,766 variables in one statement, and memory has an end.
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
 
-_Line = tuple[int, Prepared | NoticeIntakeError]
+#: So many lines or bytes are read in one go, and become rows before the next are read: while they fit the processor's
+#: cache that takes half as long.
+_GROUP_LINES, _GROUP_BYTES = 32, 131_072
+
+_Line = tuple[int, bytes | BodyTooLarge]
+#: Counts so many lines: returns how many pass, and what the rest is answered with.
+Count = Callable[[int], tuple[int, NoticeIntakeError | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,111 +49,170 @@ def receive_lines(
     agency: Agency,
     clock: Callable[[], datetime],
     origin: Origin,
-    count: Callable[[], None] = lambda: None,
+    count: Count = lambda lines: (lines, None),
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
-    stream is answered with its old receipt. ``count`` counts a line, and raises what it is answered with where it is
-    one too many.
+    stream is answered with its old receipt.
     """
+    source = _Source(mount, agency, clock, origin, count)
     with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
         before: _Batch | None = None
-        for lines_of_batch in _batches(mount, lines, agency=agency, clock=clock, count=count):
-            for _, one in lines_of_batch:
-                if isinstance(one, Prepared):
-                    one.signature_id = origin.signature_id
+        for batch in _batches(source, lines):
             # While the database takes one batch, the next is read.
-            batch = _Batch.begin(mount, lines_of_batch, agency=agency, now=clock())
             if before is not None:
-                yield before.finish(mount, root=origin.root)
-            batch.store(mount, storing)
+                yield before.finish()
+            batch.store(storing)
             before = batch
         if before is not None:
-            yield before.finish(mount, root=origin.root)
+            yield before.finish()
 
 
-def _batches(
-    mount: Mount,
-    lines: Iterable[bytes | BodyTooLarge],
-    *,
-    agency: Agency,
-    clock: Callable[[], datetime],
-    count: Callable[[], None],
-) -> Iterator[list[_Line]]:
-    batch: list[_Line] = []
-    items = size = 0
-    for number, line in enumerate(lines, 1):
-        if line == b"":
-            continue
-        one = _prepare(mount, line, agency=agency, now=clock(), count=count)
-        batch.append((number, one))
-        items += len(one.referral.items) if isinstance(one, Prepared) else 0
-        size += len(line) if isinstance(line, bytes) else 0
-        if len(batch) >= mount.settings.bulk_batch or items >= _MOST_ITEMS or size >= _MOST_BYTES:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Whose lines are read, and how."""
+
+    mount: Mount
+    agency: Agency
+    clock: Callable[[], datetime]
+    origin: Origin
+    count: Count
+
+    def read(self, line: bytes | BodyTooLarge, now: datetime) -> Prepared | NoticeIntakeError:
+        """Return the referral that a line holds, or why it is refused."""
+        try:
+            if isinstance(line, BodyTooLarge):
+                raise line
+            prepared = prepare(self.mount, Submission(read_json(line), line, BULK), agency=self.agency, now=now)
+        except NoticeIntakeError as refused:
+            return refused
+        prepared.signature_id = self.origin.signature_id
+        return prepared
+
+
+def _batches(source: _Source, lines: Iterable[bytes | BodyTooLarge]) -> Iterator[_Batch]:
+    batch = _Batch(source)
+    for group in _groups(lines):
+        batch.add(group)
+        if batch.is_full:
             yield batch
-            batch, items, size = [], 0, 0
-    if batch:
+            batch = _Batch(source)
+    if batch.lines:
         yield batch
 
 
-def _prepare(
-    mount: Mount, line: bytes | BodyTooLarge, *, agency: Agency, now: datetime, count: Callable[[], None]
-) -> Prepared | NoticeIntakeError:
+def _groups(lines: Iterable[bytes | BodyTooLarge]) -> Iterator[list[_Line]]:
+    """Yield lines with their numbers, some at once, without the blank ones."""
+    group: list[_Line] = []
+    size = 0
+    for number, line in enumerate(lines, 1):
+        if line == b"":
+            continue
+        group.append((number, line))
+        size += len(line) if isinstance(line, bytes) else 0
+        if len(group) >= _GROUP_LINES or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold Python's cycle collector for the few milliseconds of a group.
+
+    A referral is many small values and no cycle. Made with the collector at work, they have it walk through the whole
+    process again and again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
     try:
-        count()
-        if isinstance(line, BodyTooLarge):
-            raise line
-        submission = Submission(read_json(line), line, BULK)
-        return prepare(mount, submission, agency=agency, now=now)
-    except NoticeIntakeError as refused:
-        return refused
+        yield
+    finally:
+        gc.enable()
 
 
-@dataclass(slots=True)
 class _Batch:
     """Lines on their way: checked, their rows made, then stored by another thread, then answered."""
 
-    lines: list[_Line]
-    good: list[Prepared]
-    agency: Agency
-    now: datetime
-    attempt: Attempt | None
-    #: Waits until the rows are stored; False where something of them was there already.
-    stored: Callable[[], bool] | None = None
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+        #: As they came: the bytes stand in the rows anyway.
+        self.lines: list[_Line] = []
+        self._refused: dict[int, NoticeIntakeError] = {}
+        self._items = self._size = 0
+        self._attempt = Attempt(source.mount, source.agency)
+        #: Waits until the rows are stored; False where something of them was there already.
+        self._stored: Callable[[], bool] | None = None
 
-    @classmethod
-    def begin(cls, mount: Mount, lines: list[_Line], *, agency: Agency, now: datetime) -> _Batch:
-        """Ask the platform about the good lines, and make their rows."""
-        good = [one for _, one in lines if isinstance(one, Prepared)]
-        resolve(mount, good)
-        try:
-            attempt = attempt_of(mount, good, agency=agency, now=now) if good else None
-        except NoticeIntakeError:
-            attempt = None
-        return cls(lines, good, agency, now, attempt)
+    @property
+    def is_full(self) -> bool:
+        """Whether it should be stored now."""
+        most = self._source.mount.settings.bulk_batch
+        return len(self.lines) >= most or self._items >= _MOST_ITEMS or self._size >= _MOST_BYTES
 
-    def store(self, mount: Mount, storing: ThreadPoolExecutor) -> None:
+    def add(self, group: Sequence[_Line]) -> None:
+        """Read some lines, ask the platform about them, and make their rows."""
+        source = self._source
+        now = source.clock()
+        with _uncollected():
+            good = self._read(group, now)
+        # Not while the host is asked: that may take its time.
+        resolve(source.mount, good)
+        with _uncollected():
+            self._attempt.add(good, now=now)
+
+    def _read(self, group: Sequence[_Line], now: datetime) -> list[Prepared]:
+        """Return the good ones of a group; keep why the others are refused."""
+        source, good = self._source, []
+        passed, too_many = source.count(len(group))
+        for place, (number, line) in enumerate(group):
+            one = too_many if place >= passed and too_many is not None else source.read(line, now)
+            if isinstance(one, Prepared):
+                good.append(one)
+                self._items += len(one.referral.items)
+                self._size += len(one.body)
+            else:
+                self._refused[number] = one
+        self.lines += group
+        return good
+
+    def store(self, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
-        if self.attempt is None:
-            return
-        store = partial(together(mount.storage).store, self.attempt.fresh)
         # A host's own connections may belong to the thread or the context of the request: they stay there.
-        self.stored = storing.submit(store).result if mount.storage.owned else store
+        if self._source.mount.storage.owned:
+            self._stored = storing.submit(self._try).result
+        else:
+            self._stored = self._try
 
-    def finish(self, mount: Mount, *, root: str) -> bytes:
+    def _try(self) -> bool:
+        try:
+            return self._attempt.seems_new() and self._attempt.store()
+        except NoticeIntakeError:
+            return False
+
+    def finish(self) -> bytes:
         """Wait until it is stored, the slow way where something of it was there already; return the answers."""
-        answers = iter(self._answers(mount) if self.good else [])
-        results = [(number, next(answers) if isinstance(one, Prepared) else one) for number, one in self.lines]
+        stored = self._stored is not None and self._stored()
+        answers: Iterator[Received | NoticeIntakeError] = iter(self._attempt.received() if stored else self._again())
+        root, refused = self._source.origin.root, self._refused
+        results = [(number, refused.get(number) or next(answers)) for number, _ in self.lines]
         return b"".join([_answer(number, result, root=root) for number, result in results])
 
-    def _answers(self, mount: Mount) -> list[Received | NoticeIntakeError]:
-        if self.attempt is not None and self.stored is not None and self.stored():
-            return self.attempt.received(mount)
+    def _again(self) -> Sequence[Received | NoticeIntakeError]:
+        """Read the good lines once more, which were not kept, and store what is not there already."""
+        source, now = self._source, self._source.clock()
+        read = [source.read(line, now) for number, line in self.lines if number not in self._refused]
+        good = [one for one in read if isinstance(one, Prepared)]
         try:
-            return store_carefully(mount, self.good, agency=self.agency, now=self.now)
+            resolve(source.mount, good)
+            stored = iter(store_carefully(source.mount, good, agency=source.agency, now=now) if good else [])
         except NoticeIntakeError as failed:
-            return [failed] * len(self.good)
+            stored = iter([failed] * len(good))
+        return [next(stored) if isinstance(one, Prepared) else one for one in read]
 
 
 def _answer(number: int, result: Received | NoticeIntakeError, *, root: str) -> bytes:

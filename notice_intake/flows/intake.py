@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,16 +10,19 @@ from typing import Any
 from ..auth.envelope import Signed
 from ..core.cases import Case, Joined, join
 from ..core.clocks import Due
-from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
+from ..core.codes import CaseState, EffectKind, ItemStatus
 from ..core.journal import Actor, Entry
 from ..ids import new_id
-from ..store import cases, decisions, journal, outbox, referrals
+from ..store import cases, decisions, journal, outbox
 from ..store.agencies import Agency
+from ..store.direct import Tuples
 from ..store.signatures import evidence_row, nonce_row
-from ..store.storage import Tx
+from ..store.storage import Storage, Tx
 from ..store.together import Fresh
-from .callbacks import Change, received_body, tell
-from .prepared import Clock, Prepared, case_row, clock_columns, flags_of, opened, receipt_of
+from . import rows
+from .callbacks import Change, tell
+from .prepared import Clock, Prepared, flags_of, receipt_line, receipt_of
+from .rows import Opened, Row, Writer
 
 
 @dataclass(slots=True)
@@ -27,8 +30,8 @@ class _Standing:
     """A case as it stands while the batch is read: there before, or opened by it."""
 
     id: str
-    row: dict[str, Any] | None
-    #: The case as it was found, for the check that nobody else changed it.
+    #: The case that the batch opens, or the case as it was found, for the check that nobody else changed it.
+    opened: Opened | None
     found: Case | None
     #: The case now; of one that the batch opens None, until a second item names it.
     case: Case | None
@@ -48,23 +51,30 @@ class Batch:
     ``found`` are the cases that exist. Where another transaction opened or changed one meanwhile, ``store`` says so.
     """
 
-    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime) -> None:
-        self._agency, self._now = agency, now
+    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime, storage: Storage) -> None:
+        self._agency, self._written = agency, storage.time_writer
         self._actor = Actor("agency", agency.id, agency.name)
-        self._at = now.isoformat(timespec="milliseconds")
-        self._clocks: dict[str, Clock] = {}
+        self.at(now)
         self._standing = {key: _Standing(case.id, None, case, case) for key, case in found.items()}
-        self._referrals: list[dict[str, Any]] = []
-        self._items: list[dict[str, Any]] = []
-        self._entries: list[dict[str, Any]] = []
-        self._outbox: list[dict[str, Any]] = []
+        self._referrals: list[Row] = []
+        self._items: list[Row] = []
+        self._entries: list[Row] = []
+        self._callbacks: list[Row] = []
+        self._case_entries: list[dict[str, Any]] = []
+        self._later: list[dict[str, Any]] = []
         self._answered: list[Change] = []
         self._signed: list[Signed] = []
         self._signatures: list[dict[str, Any]] = []
 
+    def at(self, now: datetime) -> None:
+        """Receive what follows at this time."""
+        self._now = now
+        self._writer = Writer(self._agency, now=now, written=self._written)
+        self._clocks: dict[str, Clock] = {}
+
     def add(self, prepared: Prepared) -> tuple[str, str]:
         """Take a referral in; return its id and receipt."""
-        referral, instrument = prepared.referral, prepared.instrument
+        referral, instrument, writer = prepared.referral, prepared.instrument, self._writer
         clock = self._clocks.get(instrument.code)
         if clock is None:
             clock = self._clocks[instrument.code] = Clock.of(instrument, now=self._now)
@@ -77,11 +87,11 @@ class Batch:
                 standing.referrals += 1
                 touched[standing.id] = None
             lines.append(self._item(prepared, index, standing=standing, status=status))
-        entry = journal.row(self._entry(prepared, touched))
-        receipt = receipt_of(prepared, clock=clock, lines=lines, leaf=entry["leaf"])
+        entry = writer.entry(prepared, touched)
+        receipt = receipt_of(prepared, clock=clock, lines=lines, leaf=entry[-1])
         self._entries.append(entry)
-        self._referrals.append(self._referral(prepared, due=clock.due, receipt=receipt))
-        self._outbox.append(self._received(prepared, clock))
+        self._referrals.append(writer.referral(prepared, due=clock.due, receipt=receipt))
+        self._callbacks.append(writer.callback(prepared, id=new_id("msg"), clock=clock))
         if prepared.signed is not None:
             self._signed.append(prepared.signed)
             self._signatures.append(evidence_row(prepared.signed, prepared.referral_id, now=self._now))
@@ -89,40 +99,62 @@ class Batch:
 
     def fresh(self) -> Fresh:
         """Return everything that was collected, where no case was found before."""
-        opened = [one.row for one in self._standing.values() if one.row is not None]
-        nonces = [nonce_row(one) for one in self._signed]
-        return Fresh(self._referrals, opened, self._items, self._entries, self._outbox, nonces, self._signatures)
+        return Fresh(
+            keys=list(self._standing),
+            items=len(self._items),
+            parts=(
+                ("nonce", [nonce_row(one) for one in self._signed]),
+                ("signature", self._signatures),
+                ("referral", self._writer.tuples(rows.REFERRAL, self._referrals)),
+                ("case", self._opened()),
+                ("item", self._writer.tuples(rows.ITEM, self._items)),
+                ("journal", self._writer.tuples(rows.ENTRY, self._entries)),
+                ("outbox", self._writer.tuples(rows.CALLBACK, self._callbacks)),
+                ("outbox", self._later),
+            ),
+        )
 
     def store(self, tx: Tx) -> bool:
         """Write everything that was collected; False where a case was changed by somebody else meanwhile.
 
         Raises the driver's IntegrityError where somebody else opened one of the cases, or holds a reference or key.
         """
-        tx.insert((tx.tables.signature, self._signatures))
-        referrals.add(tx, self._referrals)
-        cases.add(tx, [one.row for one in self._standing.values() if one.row is not None])
+        t, tuples = tx.tables, self._writer.tuples
+        tx.insert(
+            (t.signature, self._signatures),
+            (t.referral, tuples(rows.REFERRAL, self._referrals)),
+            (t.case, self._opened()),
+        )
         for one in self._standing.values():
             if one.found is not None and one.referrals and not self._save(tx, one):
                 return False
-        cases.add_items(tx, self._items)
-        journal.write(tx, self._entries)
-        outbox.enqueue(tx, self._outbox)
+        tx.insert(
+            (t.item, tuples(rows.ITEM, self._items)),
+            (t.journal, tuples(rows.ENTRY, self._entries)),
+            (t.outbox, tuples(rows.CALLBACK, self._callbacks)),
+        )
+        journal.write(tx, self._case_entries)
+        outbox.enqueue(tx, self._later)
         tell(tx, self._answered, now=self._now)
         return True
+
+    def _opened(self) -> Tuples:
+        made = [self._writer.case(one.opened, referrals=one.referrals) for one in self._standing.values() if one.opened]
+        return self._writer.tuples(rows.CASE, made)
 
     def _place(self, prepared: Prepared, index: int, *, due: Due, priority: int) -> tuple[_Standing, ItemStatus]:
         """Find or open the case of an item, and say with what status the item begins."""
         key = prepared.key_of(index)
         standing = self._standing.get(key)
         if standing is None:
-            row = case_row(prepared, index, key=key, now=self._now)
-            flags, code = flags_of(prepared, index), prepared.instrument.code
-            row |= clock_columns(due, priority=priority, instrument=code, flags=flags)
+            opened = self._writer.opened(prepared, index, key=key, due=due, priority=priority)
+            self._standing[key] = standing = _Standing(opened.id, opened, None, None)
             if not prepared.resolved:
-                self._outbox.append(self._resolve_later(row))
-            self._standing[key] = standing = _Standing(row["id"], row, None, None)
+                self._later.append(self._resolve_later(standing.id))
             return standing, ItemStatus.RECEIVED
-        category, case = prepared.referral.category, standing.case or opened(standing.row or {})
+        category, opened_here = prepared.referral.category, standing.opened
+        case = standing.case or (opened_here.as_case() if opened_here is not None else None)
+        assert case is not None
         joined = join(case, instrument=prepared.instrument, due=due, priority=priority, category=category)
         flags = (*case.flags, *joined.flags, *flags_of(prepared, index))
         standing.case = case = replace(
@@ -135,10 +167,9 @@ class Batch:
             flags=tuple(dict.fromkeys(flags)),
         )
         standing.joined = joined
-        if standing.row is not None:
-            standing.row |= clock_columns(
-                case.due, priority=case.priority, instrument=case.instrument, flags=case.flags
-            )
+        if opened_here is not None:
+            opened_here.due, opened_here.priority = case.due, case.priority
+            opened_here.instrument, opened_here.flags = case.instrument, case.flags
         return standing, joined.status
 
     def _save(self, tx: Tx, standing: _Standing) -> bool:
@@ -151,9 +182,9 @@ class Batch:
         if case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
             values |= {"clock_left": None, "category": case.category}
             values |= {**cases.UNCLAIMED, **self._set_aside(tx, found)}
-            self._entries.append(self._case_entry("case.reopened", found.id))
+            self._case_entries.append(self._case_entry("case.reopened", found.id))
         elif case.due != found.due:
-            self._entries.append(self._case_entry("case.clock_tightened", found.id))
+            self._case_entries.append(self._case_entry("case.clock_tightened", found.id))
         elif found.state is CaseState.DECIDED and ordered and found.decision_id:
             outbox.hasten(tx, found.decision_id, now=self._now)
         settled = replace(joined, state=case.state, due=case.due, priority=case.priority)
@@ -168,93 +199,25 @@ class Batch:
         decisions.stamp(tx, found.decision_id, undone_at=self._now)
         return {"decision_id": None, "outcome": None}
 
-    def _item(self, prepared: Prepared, index: int, *, standing: _Standing, status: ItemStatus) -> dict[str, Any]:
-        item, referral, now = prepared.referral.items[index], prepared.referral, self._now
+    def _item(self, prepared: Prepared, index: int, *, standing: _Standing, status: ItemStatus) -> str:
+        """Take an item in; return what the receipt says of it."""
         outcome = standing.joined.answered if standing.joined is not None else None
-        if standing.row is not None:
-            standing.row["referrals"] = standing.referrals
-        item_id = new_id("itm")
-        row: dict[str, Any] = {
-            "id": item_id,
-            "referral_id": prepared.referral_id,
-            "case_id": standing.id,
-            "agency_id": self._agency.id,
-            "position": index,
-            "reference": item.reference,
-            "target_key": item.target.key,
-            "instrument": referral.instrument,
-            "operation": referral.operation,
-            "status": status,
-            "outcome": outcome,
-            "withheld": referral.withheld,
-            "received_at": now,
-            "updated_at": now,
-        }
-        self._items.append(row)
+        item_id, word = new_id("itm"), str(status)
+        reference, result = prepared.referral.items[index].reference, str(outcome) if outcome is not None else None
+        self._items.append(
+            self._writer.item(prepared, index, id=item_id, case_id=standing.id, status=word, outcome=result)
+        )
         if status is not ItemStatus.RECEIVED:
             statuses = dict.fromkeys((ItemStatus.DECIDED, status))
             self._answered += [
-                Change(item_id, prepared.referral_id, item.reference, standing.id, one, outcome) for one in statuses
+                Change(item_id, prepared.referral_id, reference, standing.id, one, outcome) for one in statuses
             ]
-        return row
+        return receipt_line(item_id, reference, status=word, outcome=result)
 
-    def _referral(self, prepared: Prepared, *, due: Due, receipt: str) -> dict[str, Any]:
-        referral, now = prepared.referral, self._now
-        return {
-            "id": prepared.referral_id,
-            "agency_id": self._agency.id,
-            "instrument": referral.instrument,
-            "agency_reference": referral.agency_reference,
-            "channel": prepared.channel,
-            "idempotency_key": prepared.idempotency_key,
-            "fingerprint": prepared.fingerprint,
-            "language": referral.language,
-            "operation": referral.operation,
-            "category": referral.category,
-            "threat_to_life": referral.threat_to_life,
-            "withheld": referral.withheld,
-            "issued_at": referral.issued_at,
-            "received_at": now,
-            "due_at": due.at,
-            "due_kind": due.kind,
-            "due_rule": due.rule,
-            "sequence": 1,
-            "updated_at": now,
-            "body": prepared.body,
-            "original": prepared.original,
-            "receipt": receipt,
-            "signature_id": prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
-        }
-
-    def _received(self, prepared: Prepared, clock: Clock) -> dict[str, Any]:
+    def _resolve_later(self, case_id: str) -> dict[str, Any]:
         return outbox.row(
-            EffectKind.CALLBACK,
-            id=new_id("msg"),
-            lane=prepared.referral_id,
-            position=1,
-            due_at=self._now,
-            state=EffectState.DUE if self._agency.listening else EffectState.FEED,
-            agency_id=self._agency.id,
-            referral_id=prepared.referral_id,
-            type="referral.received",
-            body=received_body(prepared.referral, prepared.referral_id, at=self._at, due=clock.seconds),
+            EffectKind.RESOLVE, id=new_id("eff"), lane=case_id, position=1, due_at=self._now, case_id=case_id
         )
-
-    def _resolve_later(self, row: dict[str, Any]) -> dict[str, Any]:
-        row["sequence"] = 1
-        return outbox.row(
-            EffectKind.RESOLVE, id=new_id("eff"), lane=row["id"], position=1, due_at=self._now, case_id=row["id"]
-        )
-
-    def _entry(self, prepared: Prepared, case_ids: Iterable[str]) -> Entry:
-        facts = {
-            "instrument": prepared.instrument.code,
-            "channel": prepared.channel,
-            "body_sha256": prepared.fingerprint.hex(),
-            "items": str(len(prepared.referral.items)),
-            "cases": ",".join(case_ids),
-        }
-        return Entry(self._actor, "referral.received", prepared.referral_id, self._now, facts)
 
     def _case_entry(self, action: str, case_id: str) -> dict[str, Any]:
         return journal.row(Entry(self._actor, action, case_id, self._now))

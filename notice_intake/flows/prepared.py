@@ -1,28 +1,21 @@
-"""What a referral that was checked turns into: the row of each case that it opens, its receipt, and their parts."""
+"""What a referral that was checked turns into: its clock, its receipt, its marks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 from ..auth.envelope import Signed
-from ..core.cases import Case
-from ..core.clocks import ClockKind, Due
-from ..core.codes import CaseState
+from ..core.clocks import Due
 from ..core.instruments import Instrument
 from ..core.referrals import Referral
 from ..core.targets import Content
 from ..ids import new_id
-from ..store import cases
 from .callbacks import path_of
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
-#: As plain text: drivers take an enum's member only after they have looked for another way.
-_OPEN = str(CaseState.OPEN)
 
 
 @dataclass(slots=True)
@@ -71,73 +64,19 @@ class Clock:
         return cls(due, receipt, due.at.isoformat(timespec="seconds"))
 
 
-def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[dict[str, Any]], leaf: str) -> str:
+def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[str], leaf: str) -> str:
     """Return a receipt: JSON text, put together by hand since every referral needs one."""
-    items = [
-        f'{{"id":"{row["id"]}","reference":{_quoted(row["reference"])},"status":"{row["status"]}",'
-        f'"outcome":{_quoted(row["outcome"])}}}'
-        for row in lines
-    ]
     return (
         f'{{"id":"{prepared.referral_id}","agency_reference":{_quoted(prepared.referral.agency_reference)},'
         f'"instrument":"{prepared.instrument.code}",{clock.receipt},"status_path":"{path_of(prepared.referral_id)}",'
-        f'"items":[{",".join(items)}],"journal":{{"leaf":"{leaf}"}}}}'
+        f'"items":[{",".join(lines)}],"journal":{{"leaf":"{leaf}"}}}}'
     )
 
 
-def clock_columns(due: Due, *, priority: int, instrument: str, flags: tuple[str, ...]) -> dict[str, Any]:
-    """Return what further items can change of a case."""
-    return {
-        "priority": priority,
-        "due_at": due.at,
-        "due_kind": str(due.kind),
-        "due_rule": due.rule,
-        "instrument": instrument,
-        "flags": _flags_text(flags),
-    }
-
-
-@lru_cache(maxsize=256)
-def _flags_text(flags: tuple[str, ...]) -> str:
-    return _quoted(flags)
-
-
-def opened(row: Mapping[str, Any]) -> Case:
-    """Return the case that a row of this batch opens."""
-    return Case(
-        id=row["id"],
-        key=row["key"],
-        version=1,
-        state=CaseState.OPEN,
-        due=Due(row["due_at"], ClockKind(row["due_kind"]), row["due_rule"]),
-        priority=row["priority"],
-        instrument=row["instrument"],
-        category=row["category"],
-        flags=tuple(json.loads(row["flags"])),
-    )
-
-
-def case_row(prepared: Prepared, index: int, *, key: str, now: datetime) -> dict[str, Any]:
-    """Return the row of the case that an item opens, but for its ``clock_columns``."""
-    item, content = prepared.referral.items[index], prepared.contents[index]
-    target = item.target
-    return {
-        "id": new_id("cas"),
-        "key": key,
-        "state": _OPEN,
-        "version": 1,
-        "sequence": 0,
-        "category": prepared.referral.category,
-        "kind": content.kind if content is not None else item.content.get("kind") or target.kind,
-        "language": (content.language if content is not None else None) or item.language,
-        "locator": target.url or target.handle or target.id or f"{target.hashes[0].algorithm}:{target.hashes[0].value}",
-        "target": cases.target_text(target),
-        "content": cases.content_text(content) if content is not None else None,
-        "referrals": 0,
-        "opened_at": now,
-        "updated_at": now,
-        "announced": False,
-    }
+def receipt_line(item_id: str, reference: str, *, status: str, outcome: str | None) -> str:
+    """Return what a receipt says of an item: JSON text."""
+    shown = f'"{outcome}"' if outcome else "null"
+    return f'{{"id":"{item_id}","reference":{_quoted(reference)},"status":"{status}","outcome":{shown}}}'
 
 
 def flags_of(prepared: Prepared, index: int) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from ..errors import (
 from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
-from ..store.together import Fresh, together
+from ..store.together import together
 from . import evidence
 from .intake import Batch, standing_cases
 from .mount import Mount
@@ -119,9 +119,10 @@ def store_batch(
 ) -> list[Received | NoticeIntakeError]:
     """Store a batch in one transaction; for each referral its receipt, or why it was not stored."""
     if session is None:
-        attempt = attempt_of(mount, batch, agency=agency, now=now)
-        if attempt is not None and together(mount.storage).store(attempt.fresh):
-            return attempt.received(mount)
+        attempt = Attempt(mount, agency)
+        attempt.add(batch, now=now)
+        if attempt.seems_new() and attempt.store():
+            return [*attempt.received()]
     return store_carefully(mount, batch, agency=agency, now=now, session=session)
 
 
@@ -144,36 +145,50 @@ def store_carefully(
     raise AssertionError("unreachable")
 
 
-@dataclass(frozen=True, slots=True)
 class Attempt:
-    """A batch of which nothing seems to be there yet, as of nearly all: rows to be stored, answers to be given then.
+    """Referrals of which nothing seems to be there yet, as of nearly all: rows to be stored, answers to be given then.
 
-    All rows are ready before the transaction begins, so that it can be shared, and is short.
+    All rows are ready before the transaction begins, so that it can be shared, and is short. The documents are not
+    kept: where something is there already, whoever made the attempt reads them again for ``store_carefully``.
     """
 
-    batch: Sequence[Prepared]
-    agency: Agency
-    fresh: Fresh
-    answers: list[Received | NoticeIntakeError]
+    def __init__(self, mount: Mount, agency: Agency) -> None:
+        self._mount, self._agency = mount, agency
+        self._writing: Batch | None = None
+        self._references: list[str] = []
+        self._answers: list[Received] = []
+        self._told: list[Callable[[], None]] = []
 
-    def received(self, mount: Mount) -> list[Received | NoticeIntakeError]:
+    def add(self, batch: Sequence[Prepared], *, now: datetime) -> None:
+        """Make the rows of referrals that were received now."""
+        if self._writing is None:
+            self._writing = Batch({}, agency=self._agency, now=now, storage=self._mount.storage)
+        else:
+            self._writing.at(now)
+        add = self._writing.add
+        self._answers += [Received(*add(one)) for one in batch]
+        self._references += [one.referral.agency_reference for one in batch]
+        self._told += _to_be_told(self._mount, batch, self._agency)
+
+    def seems_new(self) -> bool:
+        """False where one of several is there already; of one alone the store itself will say it."""
+        references = self._references
+        if len(references) < 2:
+            return True
+        if len(set(references)) < len(references):
+            return False
+        with self._mount.storage.straight() as tx:
+            return not store.any_taken(tx, self._agency.id, references)
+
+    def store(self) -> bool:
+        """Store the rows; False, and nothing stored, where something of them is there already."""
+        return self._writing is None or together(self._mount.storage).store(self._writing.fresh())
+
+    def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""
-        for send in _to_be_told(mount, self.batch, self.agency):
-            send()
-        return self.answers
-
-
-def attempt_of(mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime) -> Attempt | None:
-    """Make the rows of a batch, as if nothing of it were there; None where something is."""
-    if len(batch) > 1:
-        if len({one.referral.agency_reference for one in batch}) < len(batch):
-            return None
-        with mount.storage.read() as tx:
-            if _taken(tx, batch, agency):
-                return None
-    writing = Batch({}, agency=agency, now=now)
-    answers: list[Received | NoticeIntakeError] = [Received(*writing.add(prepared)) for prepared in batch]
-    return Attempt(batch, agency, writing.fresh(), answers)
+        for tell in self._told:
+            tell()
+        return self._answers
 
 
 def _store(
@@ -185,7 +200,7 @@ def _store(
     results, twice = _taken(tx, batch, agency), _standing_twice(batch)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]
-    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now)
+    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now, storage=mount.storage)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
     if not writing.store(tx):

@@ -76,16 +76,6 @@ def locked(tx: Tx, case_ids: Sequence[str]) -> dict[str, Case]:
     return {row.id: to_case(row) for row in tx.execute(query)}
 
 
-def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store new cases. Raises ``Raced`` at the end where one of the keys was taken meanwhile."""
-    tx.insert((tx.tables.case, rows))
-
-
-def add_items(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store new items."""
-    tx.insert((tx.tables.item, rows))
-
-
 def save_join(tx: Tx, case: Case, joined: Joined, *, referrals: int, values: Mapping[str, Any], now: datetime) -> bool:
     """Store what further items changed on a case; False where somebody else changed it first."""
     table = tx.tables.case
@@ -283,6 +273,12 @@ def target_text(target: Target) -> str:
         hashes = [f'{{"algorithm":{_quoted(one.algorithm)},"value":{_quoted(one.value)}}}' for one in target.hashes]
         parts.append(f'"hashes":[{",".join(hashes)}]')
     return f'{{"kind":"{target.kind}",{",".join(parts)}}}'
+
+
+@lru_cache(maxsize=256)
+def flags_text(flags: tuple[str, ...]) -> str:
+    """Return flags as stored."""
+    return _quoted(flags)
 
 
 def target_from_json(stored: Mapping[str, Any]) -> Target:

@@ -8,24 +8,42 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Dialect, Select, Table, insert
+from sqlalchemy import JSON, Connection, Dialect, Engine, Select, Table, insert
 from sqlalchemy.exc import DBAPIError
 
 from .columns import UtcDateTime
 from .tables import Tables
 
-Rows = Sequence[Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Tuples:
+    """Rows of one table as tuples, for those of which there are many. Text is JSON already."""
+
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    #: Times are as the driver takes them: what ``time_writer`` returns.
+    written: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+Rows = Sequence[Mapping[str, Any]] | Tuples
+_DRIVERS = ("pysqlite", "psycopg")
 #: More rows of one table than this go to PostgreSQL by COPY.
 _FEW = 32
 #: So many rows of one table go to SQLite in one statement, whose limit is 32,766 values.
-_BLOCK = 250
+_BLOCKS = (1024, 512, 128, 32, 8)
+_MOST_VALUES = 32_766
 
 
 def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> None:
@@ -43,11 +61,21 @@ def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> N
             connection.execute(insert(table), _decoded(table, rows))
 
 
-def _decoded(table: Table, rows: Rows) -> Rows:
-    names = [column.name for column in table.columns if isinstance(column.type, JSON) and column.name in rows[0]]
-    if not names:
-        return rows
-    made = [{name: json.loads(row[name]) for name in names if isinstance(row[name], str)} for row in rows]
+def time_writer(engine: Engine | None) -> Callable[[datetime | None], Any] | None:
+    """Return what writes times as the driver of an engine takes them; None where SQLAlchemy has to."""
+    if engine is None or engine.dialect.driver not in _DRIVERS:
+        return None
+    return _sqlite_time if engine.dialect.name == "sqlite" else _time
+
+
+def _decoded(table: Table, rows: Rows) -> Sequence[Mapping[str, Any]]:
+    if isinstance(rows, Tuples):
+        rows = [dict(zip(rows.names, row, strict=True)) for row in rows.rows]
+    readers: list[tuple[str, Callable[[str], Any]]] = [
+        *[(one.name, json.loads) for one in table.columns if isinstance(one.type, JSON) and one.name in rows[0]],
+        *[(one.name, _read_time) for one in table.columns if isinstance(one.type, UtcDateTime) and one.name in rows[0]],
+    ]
+    made = [{name: read(row[name]) for name, read in readers if isinstance(row[name], str)} for row in rows]
     return [{**row, **values} for row, values in zip(rows, made, strict=True)]
 
 
@@ -105,7 +133,8 @@ def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows
     work = []
     for table, rows in parts:
         if rows:
-            one = _insertion(table, tuple(rows[0]), dialect)
+            names = rows.names if isinstance(rows, Tuples) else tuple(rows[0])
+            one = _insertion(table, names, dialect)
             work.append((one, one.values(rows)))
     if dialect.name == "sqlite":
         for one, values in work:
@@ -115,18 +144,19 @@ def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows
 
 
 def _direct(connection: Connection) -> bool:
-    known = connection.dialect.driver in ("pysqlite", "psycopg")
+    known = connection.dialect.driver in _DRIVERS
     return known and not connection.get_execution_options().get("schema_translate_map")
 
 
 def _to_sqlite(driver: Any, one: _Insertion, values: list[tuple[Any, ...]]) -> None:
     """Many rows with each statement: between statements another thread may take the interpreter, for milliseconds."""
     start = 0
-    while len(values) - start >= _BLOCK:
-        block = values[start : start + _BLOCK]
-        driver.execute(one.block, [value for row in block for value in row])
-        start += _BLOCK
-    driver.executemany(one.statement, values[start:])
+    for size, block in one.blocks:
+        while len(values) - start >= size:
+            driver.execute(block, list(chain.from_iterable(values[start : start + size])))
+            start += size
+    for row in values[start:]:
+        driver.execute(one.statement, row)
 
 
 def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any, ...]]]]) -> None:
@@ -168,7 +198,8 @@ class _Insertion:
         mark = "?" if dialect.name == "sqlite" else "%s"
         marks = f"({', '.join([mark] * len(names))})"
         self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
-        self.block = f"INSERT INTO {into} VALUES {', '.join([marks] * _BLOCK)}"  # noqa: S608
+        sizes = [size for size in _BLOCKS if size * len(names) <= _MOST_VALUES]
+        self.blocks = [(size, f"INSERT INTO {into} VALUES {', '.join([marks] * size)}") for size in sizes]  # noqa: S608
         self.copy = f"COPY {into} FROM STDIN"
         self._pick = itemgetter(*names)
         kinds = [(place, table.c[name].type) for place, name in enumerate(names)]
@@ -180,10 +211,12 @@ class _Insertion:
 
     def values(self, rows: Rows) -> list[tuple[Any, ...]]:
         """Return rows as the driver takes them: text, numbers and bytes."""
-        return [self._tuple(row) for row in rows]
+        if isinstance(rows, Tuples):
+            return rows.rows if rows.written else [self._tuple(row) for row in rows.rows]
+        return [self._tuple(self._pick(row)) for row in rows]
 
-    def _tuple(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        values = list(self._pick(row))
+    def _tuple(self, row: Iterable[Any]) -> tuple[Any, ...]:
+        values = list(row)
         for place, change in self._changed:
             values[place] = change(values[place])
         return tuple(values)
@@ -211,6 +244,11 @@ def _time(value: datetime | None) -> str | None:
 def _sqlite_time(value: datetime | None) -> str | None:
     text = _time(value)
     return text.removesuffix("+00:00") if text is not None else None
+
+
+def _read_time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 @lru_cache(maxsize=256)

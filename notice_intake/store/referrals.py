@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, Select, String, Table, and_, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql
 
+from .direct import Straight
 from .storage import Tx
-
-
-def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store referrals. Raises ``Raced`` at the end where a reference or an idempotency key is taken."""
-    tx.insert((tx.tables.referral, rows))
+from .tables import Tables
 
 
 def taken(
@@ -29,6 +28,25 @@ def taken(
     if idempotency_key is not None:
         same = or_(same, and_(table.c.agency_id == agency_id, table.c.idempotency_key == idempotency_key))
     return tx.execute(select(*columns).where(same)).all()
+
+
+def any_taken(tx: Straight | Tx, agency_id: str, references: Sequence[str]) -> bool:
+    """Whether the agency has used one of ``references``."""
+    wanted = list(references) if tx.dialect == "postgresql" else json.dumps(references)
+    return bool(tx.fetch(_any_taken(tx.tables, tx.dialect), {"agency": agency_id, "wanted": wanted}))
+
+
+@lru_cache(maxsize=32)
+def _any_taken(tables: Tables, dialect: str) -> Select[Any]:
+    table = tables.referral
+    own = table.c.agency_id == bindparam("agency", type_=String)
+    if dialect == "postgresql":
+        wanted = func.unnest(bindparam("wanted", type_=postgresql.ARRAY(String))).table_valued("reference")
+        wanted = wanted.render_derived()
+        found = select(table.c.id).where(table.c.agency_reference == wanted.c.reference, own).limit(1).lateral()
+        return select(found.c.id).select_from(wanted.join(found, true())).limit(1)
+    listed = func.json_each(bindparam("wanted", type_=String)).table_valued("value")
+    return select(table.c.id).where(table.c.agency_reference.in_(select(listed.c.value)), own).limit(1)
 
 
 _TAKEN = ("id", "agency_reference", "idempotency_key", "fingerprint", "receipt", "received_at")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import joined
-from .direct import Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all
+from .direct import Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
 
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
@@ -104,6 +104,8 @@ class Storage:
         self._engine = engine
         #: True where the engine is ours: only then may we set how its connections behave.
         self.owned = engine is not None
+        #: Returns a time as rows for ``insert`` can hold it already; None where SQLAlchemy has to see the time itself.
+        self.time_writer = time_writer(engine)
         self._sqlite = engine is not None and engine.dialect.name == "sqlite"
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..errors import NoticeIntakeError
 from . import cases
-from .direct import Straight
+from .direct import Rows, Straight, Tuples
 from .storage import Raced, Storage, Tx
 
-Rows = Sequence[Mapping[str, Any]]
 #: More rows than this are no longer quicker for being together, and would hold the others up.
 _MOST = 2000
 
@@ -27,13 +25,12 @@ _MOST = 2000
 class Fresh:
     """The rows of new referrals, all of whose cases are new as well."""
 
-    referrals: Rows
-    cases: Rows
-    items: Rows
-    journal: Rows
-    outbox: Rows
-    nonces: Rows = ()
-    signatures: Rows = ()
+    #: Of the cases that they open.
+    keys: Sequence[str]
+    #: How many items they have.
+    items: int
+    #: The name of each table and its rows, in the order to be stored; the same tables in the same order in each.
+    parts: Sequence[tuple[str, Rows]]
     #: Set once it was tried.
     stored: bool | None = None
 
@@ -57,10 +54,10 @@ class Together:
     def _next(self) -> list[Fresh]:
         """Take what waits, the oldest first."""
         found = [self._waiting.popleft()]
-        size = len(found[0].items)
-        while self._waiting and size + len(self._waiting[0].items) <= _MOST:
+        size = found[0].items
+        while self._waiting and size + self._waiting[0].items <= _MOST:
             found.append(self._waiting.popleft())
-            size += len(found[-1].items)
+            size += found[-1].items
         return found
 
     def _store(self, group: Sequence[Fresh]) -> None:
@@ -94,25 +91,32 @@ def together(storage: Storage) -> Together:
 
 def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Return those of a group that open no case that is there, nor one that another of the group opens."""
-    keys = [[str(row["key"]) for row in one.cases] for one in group]
-    taken = cases.keys_taken(tx, [key for mine in keys for key in mine])
+    taken = cases.keys_taken(tx, [key for one in group for key in one.keys])
     kept = []
-    for one, mine in zip(group, keys, strict=True):
-        if taken.isdisjoint(mine):
-            taken.update(mine)
+    for one in group:
+        if taken.isdisjoint(one.keys):
+            taken.update(one.keys)
             kept.append(one)
     return kept
 
 
 def _insert(tx: Straight | Tx, group: Sequence[Fresh]) -> None:
     """Write a group in one go."""
-    t = tx.tables
-    tx.insert(
-        (t.nonce, [row for one in group for row in one.nonces]),
-        (t.signature, [row for one in group for row in one.signatures]),
-        (t.referral, [row for one in group for row in one.referrals]),
-        (t.case, [row for one in group for row in one.cases]),
-        (t.item, [row for one in group for row in one.items]),
-        (t.journal, [row for one in group for row in one.journal]),
-        (t.outbox, [row for one in group for row in one.outbox]),
-    )
+    if not group:
+        return
+    tx.insert(*[(getattr(tx.tables, parts[0][0]), _joined([rows for _, rows in parts])) for parts in _by_part(group)])
+
+
+def _by_part(group: Sequence[Fresh]) -> Iterator[tuple[tuple[str, Rows], ...]]:
+    return zip(*[one.parts for one in group], strict=True)
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of one table of all of a group."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, Tuples):
+        every = [row for one in parts if isinstance(one, Tuples) for row in one.rows]
+        return Tuples(first.names, every, first.written)
+    return [row for one in parts if not isinstance(one, Tuples) for row in one]

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from conftest import House
 from sqlalchemy import func, select
 
 from notice_intake.errors import KeyReused, ReferenceTaken
@@ -31,7 +30,7 @@ def submission(reference: str, *paths: str, key: str | None = None) -> Submissio
     return Submission(document, repr(document).encode(), "api", key)
 
 
-def at_once(house: House, jobs: list[list[Submission]]) -> list[Any]:
+def at_once(house: Any, jobs: list[list[Submission]]) -> list[Any]:
     """Refer each list in a thread of its own, all starting together; return what came of each, in any order."""
     house.agency()
     with house.mount.storage.read() as tx:
@@ -54,7 +53,7 @@ def at_once(house: House, jobs: list[list[Submission]]) -> list[Any]:
     return found
 
 
-def count(house: House, table: Callable[[Any], Any]) -> int:
+def count(house: Any, table: Callable[[Any], Any]) -> int:
     with house.mount.storage.read() as tx:
         return int(tx.execute(select(func.count()).select_from(table(tx.tables))).scalar_one())
 

@@ -22,7 +22,7 @@ from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.datastructures import Headers
 
-from ...errors import TooManyRequests
+from ...errors import NoticeIntakeError, TooManyRequests
 from ...flows.mount import Mount
 from ..problems import this_request
 from .counting import Counters
@@ -74,11 +74,16 @@ class Limits:
         if policy is not None and not self._limiter.hit(policy.item, self._space, name, key, cost=cost):
             raise TooManyRequests(name, retry_after=self._wait(policy, key))
 
-    def note(self, name: str, key: str) -> None:
+    def note(self, name: str, key: str, *, cost: int = 1) -> None:
         """Count, and let it pass."""
         policy = self.policies.get(name)
         if policy is not None:
-            self._limiter.hit(policy.item, self._space, name, key)
+            self._limiter.hit(policy.item, self._space, name, key, cost=cost)
+
+    def has(self, name: str, key: str, *, cost: int) -> bool:
+        """Whether so many are left; counts nothing."""
+        policy = self.policies.get(name)
+        return policy is None or self._limiter.test(policy.item, self._space, name, key, cost=cost)
 
     def check(self, name: str, key: str) -> None:
         """Raise ``TooManyRequests`` where nothing is left; counts nothing."""
@@ -156,10 +161,22 @@ def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:
     limits.spend("agency", agency_id)
 
 
-def spender(mount: Mount, agency_id: str) -> Callable[[], None]:
-    """Return what counts one line of a stream: raises ``TooManyRequests`` once the limit is passed."""
+def spender(mount: Mount, agency_id: str) -> Callable[[int], tuple[int, NoticeIntakeError | None]]:
+    """Return what counts lines of a stream: says how many of so many pass, and what the rest is answered with."""
     limits = limits_of(mount)
-    return lambda: limits.spend("agency", agency_id)
+
+    def count(lines: int) -> tuple[int, NoticeIntakeError | None]:
+        if limits.has("agency", agency_id, cost=lines):
+            limits.note("agency", agency_id, cost=lines)
+            return lines, None
+        for passed in range(lines):
+            try:
+                limits.spend("agency", agency_id)
+            except TooManyRequests as refused:
+                return passed, refused
+        return lines, None
+
+    return count
 
 
 def tell(headers: Headers) -> None:

@@ -97,7 +97,6 @@ def _endpoint(p: str, schema: str | None) -> None:
 
 
 def _referral(p: str, schema: str | None) -> None:
-    s = f"{schema}." if schema else ""
     op.create_table(
         f"{p}referral",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -122,10 +121,18 @@ def _referral(p: str, schema: str | None) -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("original", sa.LargeBinary(), nullable=True),
         sa.Column("receipt", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["agency_id"], [f"{s}{p}agency.id"], name=op.f(f"fk_{p}referral_agency_id")),
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{p}referral")),
-        sa.UniqueConstraint("agency_id", "idempotency_key", name=op.f(f"uq_{p}referral_agency_id_idempotency_key")),
         sa.UniqueConstraint("agency_reference", "agency_id", name=op.f(f"uq_{p}referral_agency_reference_agency_id")),
+        schema=schema,
+        postgresql_with={"toast_tuple_target": "8160"},
+    )
+    op.create_index(
+        f"uq_{p}referral_idempotency",
+        f"{p}referral",
+        ["agency_id", "idempotency_key"],
+        unique=True,
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
         schema=schema,
     )
     op.create_index(
@@ -194,7 +201,6 @@ def _case(p: str, schema: str | None) -> None:
 
 
 def _item(p: str, schema: str | None) -> None:
-    s = f"{schema}." if schema else ""
     op.create_table(
         f"{p}item",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -211,8 +217,6 @@ def _item(p: str, schema: str | None) -> None:
         sa.Column("withheld", sa.Boolean(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], [f"{s}{p}case.id"], name=op.f(f"fk_{p}item_case_id")),
-        sa.ForeignKeyConstraint(["referral_id"], [f"{s}{p}referral.id"], name=op.f(f"fk_{p}item_referral_id")),
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{p}item")),
         sa.UniqueConstraint("referral_id", "position", name=op.f(f"uq_{p}item_referral_id_position")),
         schema=schema,
@@ -222,7 +226,13 @@ def _item(p: str, schema: str | None) -> None:
     )
     op.create_index(op.f(f"ix_{p}item_case_id"), f"{p}item", ["case_id"], unique=False, schema=schema)
     op.create_index(
-        op.f(f"ix_{p}item_operation_case_id"), f"{p}item", ["operation", "case_id"], unique=False, schema=schema
+        f"ix_{p}item_operation",
+        f"{p}item",
+        ["operation", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("operation IS NOT NULL"),
+        postgresql_where=sa.text("operation IS NOT NULL"),
+        schema=schema,
     )
     op.create_index(op.f(f"ix_{p}item_reference"), f"{p}item", ["reference"], unique=False, schema=schema)
     op.create_index(op.f(f"ix_{p}item_target_key"), f"{p}item", ["target_key"], unique=False, schema=schema)
@@ -310,7 +320,15 @@ def _outbox(p: str, schema: str | None) -> None:
         unique=False,
         schema=schema,
     )
-    op.create_index(f"ix_{p}outbox_case", f"{p}outbox", ["case_id"], unique=False, schema=schema)
+    op.create_index(
+        f"ix_{p}outbox_case",
+        f"{p}outbox",
+        ["case_id"],
+        unique=False,
+        sqlite_where=sa.text("case_id IS NOT NULL"),
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+        schema=schema,
+    )
     op.create_index(
         f"ix_{p}outbox_dead",
         f"{p}outbox",

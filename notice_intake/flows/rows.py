@@ -1,0 +1,226 @@
+"""The rows of new referrals: tuples, since a stream makes hundreds of thousands of them. Names stand in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..core.cases import Case
+from ..core.clocks import Due
+from ..core.codes import CaseState, EffectKind, EffectState
+from ..core.journal import Actor, leaf_hash, quoted, timestamp
+from ..ids import new_id
+from ..store import cases
+from ..store.agencies import Agency
+from ..store.direct import Tuples
+from .callbacks import received_body
+from .prepared import Clock, Prepared, flags_of
+
+Row = tuple[Any, ...]
+
+REFERRAL = (
+    *("id", "agency_id", "instrument", "agency_reference", "channel", "idempotency_key", "fingerprint", "language"),
+    *("operation", "category", "threat_to_life", "withheld", "issued_at", "received_at", "due_at", "due_kind"),
+    *("due_rule", "sequence", "updated_at", "body", "original", "receipt", "signature_id"),
+)
+CASE = (
+    *("id", "key", "state", "version", "sequence", "category", "kind", "language", "locator", "target", "content"),
+    *("opened_at", "updated_at", "announced"),
+    *("referrals", "priority", "due_at", "due_kind", "due_rule", "instrument", "flags"),
+)
+ITEM = (
+    *("id", "referral_id", "case_id", "agency_id", "position", "reference", "target_key", "instrument", "operation"),
+    *("status", "outcome", "withheld", "received_at", "updated_at"),
+)
+ENTRY = ("object", "action", "actor_kind", "actor_id", "actor_name", "at", "payload", "leaf")
+CALLBACK = (
+    *("id", "kind", "lane", "position", "state", "due_at", "attempts", "agency_id", "referral_id", "case_id"),
+    *("decision_id", "type", "body", "last_error", "created_at"),
+)
+# As plain text: drivers take an enum's member only after they have looked for another way.
+_OPEN, _CALLBACK = str(CaseState.OPEN), str(EffectKind.CALLBACK)
+_DUE, _FEED = str(EffectState.DUE), str(EffectState.FEED)
+#: The first message of a referral and its entry in the journal go by one word.
+_RECEIVED = "referral.received"
+
+
+@dataclass(slots=True)
+class Opened:
+    """A case that a batch opens: what the item that names it first says, and what further items can change."""
+
+    key: str
+    first: Row
+    category: str
+    due: Due
+    priority: int
+    instrument: str
+    flags: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+        return str(self.first[0])
+
+    def as_case(self) -> Case:
+        """Return the case for the rules of joining."""
+        return Case(
+            id=self.id,
+            key=self.key,
+            version=1,
+            state=CaseState.OPEN,
+            due=self.due,
+            priority=self.priority,
+            instrument=self.instrument,
+            category=self.category,
+            flags=self.flags,
+        )
+
+
+class Writer:
+    """Makes the rows that one agency's referrals of one moment become."""
+
+    def __init__(self, agency: Agency, *, now: datetime, written: Any) -> None:
+        self._written = written is not None
+        #: Returns a time as the rows hold it.
+        self._time = written or _as_it_is
+        self._agency_id, self._actor = agency.id, Actor("agency", agency.id, agency.name)
+        self._now, self._at = self._time(now), now.isoformat(timespec="milliseconds")
+        self._callback_state = _DUE if agency.listening else _FEED
+        self._entry_head = f'{{"action":"{_RECEIVED}","actor":{{"id":{quoted(agency.id)},"kind":"agency"}},'
+        self._entry_head += f'"at":"{timestamp(now)}","facts":{{"body_sha256":"'
+
+    def tuples(self, names: tuple[str, ...], rows: list[Row]) -> Tuples:
+        """Return rows as the store takes them."""
+        return Tuples(names, rows, self._written)
+
+    def referral(self, prepared: Prepared, *, due: Due, receipt: str) -> Row:
+        """The row of a referral."""
+        referral, now = prepared.referral, self._now
+        return (
+            prepared.referral_id,
+            self._agency_id,
+            referral.instrument,
+            referral.agency_reference,
+            prepared.channel,
+            prepared.idempotency_key,
+            prepared.fingerprint,
+            referral.language,
+            referral.operation,
+            referral.category,
+            referral.threat_to_life,
+            referral.withheld,
+            self._time(referral.issued_at),
+            now,
+            self._time(due.at),
+            str(due.kind),
+            due.rule,
+            1,
+            now,
+            prepared.body,
+            prepared.original,
+            receipt,
+            prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
+        )
+
+    def opened(self, prepared: Prepared, index: int, *, key: str, due: Due, priority: int) -> Opened:
+        """The case that an item opens. The document is not kept with it: a batch of them would leave every cache."""
+        item, content, now = prepared.referral.items[index], prepared.contents[index], self._now
+        target, category = item.target, prepared.referral.category
+        first = target.hashes[0] if target.hashes else None
+        row = (
+            new_id("cas"),
+            key,
+            _OPEN,
+            1,
+            0,
+            category,
+            content.kind if content is not None else item.content.get("kind") or str(target.kind),
+            (content.language if content is not None else None) or item.language,
+            target.url or target.handle or target.id or (f"{first.algorithm}:{first.value}" if first else ""),
+            cases.target_text(target),
+            cases.content_text(content) if content is not None else None,
+            now,
+            now,
+            False,
+        )
+        return Opened(key, row, category, due, priority, prepared.instrument.code, flags_of(prepared, index))
+
+    def case(self, opened: Opened, *, referrals: int) -> Row:
+        """The row of a case."""
+        due = opened.due
+        return (
+            *opened.first,
+            referrals,
+            opened.priority,
+            self._time(due.at),
+            str(due.kind),
+            due.rule,
+            opened.instrument,
+            cases.flags_text(opened.flags),
+        )
+
+    def item(self, prepared: Prepared, index: int, *, id: str, case_id: str, status: str, outcome: str | None) -> Row:
+        """The row of an item."""
+        item, referral, now = prepared.referral.items[index], prepared.referral, self._now
+        return (
+            id,
+            prepared.referral_id,
+            case_id,
+            self._agency_id,
+            index,
+            item.reference,
+            item.target.key,
+            referral.instrument,
+            referral.operation,
+            status,
+            outcome,
+            referral.withheld,
+            now,
+            now,
+        )
+
+    def entry(self, prepared: Prepared, case_ids: Iterable[str]) -> Row:
+        """The row of the journal's entry of a referral: the bytes that ``canonical_bytes`` gives for it."""
+        payload = (
+            f'{self._entry_head}{prepared.fingerprint.hex()}","cases":"{",".join(case_ids)}",'
+            f'"channel":{quoted(prepared.channel)},"instrument":"{prepared.instrument.code}",'
+            f'"items":"{len(prepared.referral.items)}"}},"object":"{prepared.referral_id}"}}'
+        ).encode()
+        actor = self._actor
+        return (
+            prepared.referral_id,
+            _RECEIVED,
+            actor.kind,
+            actor.id,
+            actor.name,
+            self._now,
+            payload,
+            leaf_hash(payload),
+        )
+
+    def callback(self, prepared: Prepared, *, id: str, clock: Clock) -> Row:
+        """The row of the message that a referral was received."""
+        body = received_body(prepared.referral, prepared.referral_id, at=self._at, due=clock.seconds)
+        return (
+            id,
+            _CALLBACK,
+            prepared.referral_id,
+            1,
+            self._callback_state,
+            self._now,
+            0,
+            self._agency_id,
+            prepared.referral_id,
+            None,
+            None,
+            _RECEIVED,
+            body,
+            "",
+            self._now,
+        )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
