@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, client, queue, single
+from . import bulk, claims, client, deliveries, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -21,6 +21,8 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "queue": queue.run,
     "claims": claims.run,
     "callbacks": claims.callbacks,
+    "hanging": deliveries.hanging,
+    "latency": deliveries.latency,
 }
 
 
