@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -120,14 +121,19 @@ def record(mount: Mount, tx: Tx, results: Sequence[Attempted], *, now: datetime)
             verification.settle(tx, one.endpoint, one.callback, now=now)
     rests = after_attempts(mount, tx, seen, now=now)
     values = []
+    by_status: dict[int | None, list[tuple[str, str]]] = defaultdict(list)
     for one in results:
-        if isinstance(one.verdict, GivenUp) or (isinstance(one.verdict, Disabled) and not one.about_the_endpoint):
+        if one.arrived and one.answer is not None and not one.leased.probe:
+            by_status[one.answer.status].append((one.callback.id, one.callback.lease_token))
+        elif isinstance(one.verdict, GivenUp) or (isinstance(one.verdict, Disabled) and not one.about_the_endpoint):
             _give_up(mount, tx, one, now=now)
         else:
             rest = rests.get(one.endpoint.id) if one.endpoint is not None else None
             values.append(_settled(one, now=now, rest_until=rest))
     if values:
         outbox.settle(tx, values)
+    for status, leased in by_status.items():
+        outbox.arrived(tx, leased, now=now, status=status)
     attempts.add(tx, [_logged(one, one.answer) for one in results if one.answer is not None])
 
 

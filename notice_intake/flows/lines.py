@@ -9,6 +9,8 @@ from ..store.leases import Leased
 
 #: Callbacks of one agency that are under way at once: at first, and once its receiver has shown that it is quick.
 FIRST, MOST = 4, 8
+#: So many times as much is leased ahead.
+AHEAD = 4
 #: So many answers in a row let one more be under way.
 _PROOF = 4
 #: An answer that takes longer shows nothing, in milliseconds.
@@ -30,8 +32,8 @@ class Line:
 
     @property
     def room(self) -> int:
-        """How many more are worth leasing: twice what may be under way, so that nobody waits for the database."""
-        return max(0, 2 * self.window - self.under_way - len(self.waiting))
+        """How many more are worth leasing: some times what may be under way, so that nobody waits for the database."""
+        return max(0, AHEAD * self.window - self.under_way - len(self.waiting))
 
     def answered(self, *, well: bool, milliseconds: int) -> None:
         """Learn from an answer."""

@@ -25,7 +25,7 @@ from ..store.waking import Watch
 from .crew import Crew
 from .deliver import Attempted, attempt, note_lost, record
 from .heartbeat import Heartbeat
-from .lines import FIRST, MOST, Lines
+from .lines import AHEAD, FIRST, MOST, Lines
 from .mount import Mount
 from .perform import perform
 from .sweeps import sweep
@@ -36,7 +36,7 @@ EFFECTS = 8
 #: How long the worker waits for results before it looks whether there is new work, in seconds.
 TICK = 0.01
 #: So many results are written down together, or what came in so many seconds, where nothing waits for it.
-ROUND, GATHER = 32, 0.02
+ROUND, GATHER = 64, 0.04
 SWEEP_EVERY = timedelta(seconds=30)
 #: A callback starts only where its lease lasts so much longer than it may take, in seconds.
 SPARE = 3
@@ -255,9 +255,9 @@ def _lease(run: _Run, tx: Tx, *, now: datetime) -> list[Leased]:
     taken: list[Leased] = []
     if own < EFFECTS and run.crew.free > 0:
         taken = leases.effects(tx, now=now, limit=min(EFFECTS - own, run.crew.free), until=until)
-    room = 2 * run.crew.size - len(run.flying) - run.lines.waiting
+    room = AHEAD * run.crew.size - len(run.flying) - run.lines.waiting
     if room > 0:
-        rooms, most = run.lines.rooms(), 2 * FIRST
+        rooms, most = run.lines.rooms(), AHEAD * FIRST
         called = leases.callbacks(tx, now=now, limit=room, until=until, rooms=rooms, most=most)
         note_lost(tx, called, now=now)
         if called:

@@ -22,7 +22,7 @@ from .tables import Tables
 #: After so long another worker may take a piece of work over, unless the settings say otherwise.
 LEASE = timedelta(seconds=60)
 #: So many callbacks of one endpoint are leased at once at most.
-MOST_OF_ONE = 16
+MOST_OF_ONE = 32
 #: Literals, so that SQLite sees that the partial indexes apply.
 _DUE = text("outbox.state = 'due'")
 _EARLIER_PENDING = text("earlier.state = 'due'")
@@ -66,7 +66,7 @@ def callbacks(
     """
     doors, about_themselves = _doors(tx, now=now)
     open_ = {one.agency_id: one for one in doors if rooms.get(one.agency_id, most) > 0}
-    found = _candidates(tx, list(open_), now=now, most=min(most, MOST_OF_ONE))
+    found = _candidates(tx, list(open_), now=now, most=min(max([most, *rooms.values()]), MOST_OF_ONE))
     chosen: list[Any] = list(_themselves(tx, about_themselves, now=now))
     lines = [rows[: 1 if open_[agency].probe else rooms.get(agency, most)] for agency, rows in found.items() if agency]
     for row in chain.from_iterable(zip_longest(*lines)):

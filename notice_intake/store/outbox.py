@@ -7,7 +7,22 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Update, and_, bindparam, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Row,
+    String,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from ..core.codes import EffectKind, EffectState
 from .storage import Tx
@@ -59,6 +74,31 @@ def _settling(tables: Tables) -> Update:
     changed |= dict.fromkeys(("state", "due_at", "attempts"), "")
     values: dict[str, Any] = {column: bindparam(f"b_{name or column}") for column, name in changed.items()}
     return update(table).where(mine).values(**values, lease_until=None, lease_token=None, cause=None)
+
+
+def arrived(tx: Tx, leased: Sequence[tuple[str, str]], *, now: datetime, status: int | None) -> None:
+    """Close callbacks that arrived, given as id and token; not those whose lease went to somebody else."""
+    values: Any = {"b_now": now, "b_status": status}
+    if tx.dialect == "postgresql":
+        ids, tokens = zip(*leased, strict=True)
+        tx.execute(_arriving(tx.tables, together=True), {**values, "b_ids": list(ids), "b_tokens": list(tokens)})
+    else:
+        each = [{**values, "b_id": one, "b_token": token} for one, token in leased]
+        tx.execute(_arriving(tx.tables, together=False), each)
+
+
+@lru_cache(maxsize=64)
+def _arriving(tables: Tables, *, together: bool) -> Update:
+    table = tables.outbox
+    wanted: tuple[Any, Any] = bindparam("b_id"), bindparam("b_token")
+    if together:
+        arrays = [cast(bindparam(name), ARRAY(String)) for name in ("b_ids", "b_tokens")]
+        given = func.unnest(*arrays).table_valued("id", "token").render_derived("given")
+        wanted = given.c.id, given.c.token
+    mine = and_(table.c.id == wanted[0], table.c.lease_token == wanted[1], table.c.state == "due")
+    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": bindparam("b_now", type_=table.c.done_at.type)}
+    done |= {"attempts": table.c.attempts + 1, "last_error": "", "last_status": bindparam("b_status", type_=Integer)}
+    return update(table).where(mine).values(**done, lease_until=None, lease_token=None, cause=None)
 
 
 def finish(tx: Tx, one: Row[Any], *, state: EffectState, now: datetime, **values: Any) -> bool:
