@@ -26,6 +26,7 @@ GIVEN = {
     "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
+    "cli_deliveries.py:replay": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",

@@ -60,7 +60,7 @@ def verify_callback(
 
 
 #: Says whether a signature of a scheme fits the content.
-_Check = Callable[[str, bytes, bytes], bool]
+_Check = Callable[[tuple[str, bytes], bytes], bool]
 
 
 def _read(headers: Mapping[str, str]) -> tuple[str, str, list[tuple[str, bytes]]]:
@@ -84,8 +84,8 @@ def _signed(given: Sequence[tuple[str, bytes]], keys: Sequence[_Check], content:
     """Compare every signature with every secret's: how long it takes says nothing about which one was near."""
     fits = False
     for check in keys:
-        for scheme, one in given:
-            fits |= check(scheme, one, content)
+        for one in given:
+            fits |= check(one, content)
     return fits
 
 
@@ -94,9 +94,9 @@ def _checker(secret: str) -> _Check:
         return _asymmetric(secret)
     key = _key(secret)
 
-    def check(scheme: str, signature: bytes, content: bytes) -> bool:
+    def check(given: tuple[str, bytes], content: bytes) -> bool:
         expected = base64.b64encode(hmac.digest(key, content, hashlib.sha256))
-        return scheme == "v1" and hmac.compare_digest(expected, signature)
+        return given[0] == "v1" and hmac.compare_digest(expected, given[1])
 
     return check
 
@@ -113,11 +113,11 @@ def _asymmetric(public: str) -> _Check:
     except (binascii.Error, ValueError):
         raise ValueError("a public key is whpk_ and 32 bytes in base64") from None
 
-    def check(scheme: str, signature: bytes, content: bytes) -> bool:
-        if scheme != "v1a":
+    def check(given: tuple[str, bytes], content: bytes) -> bool:
+        if given[0] != "v1a":
             return False
         try:
-            key.verify(base64.b64decode(signature, validate=True), content)
+            key.verify(base64.b64decode(given[1], validate=True), content)
         except (binascii.Error, ValueError, invalid):
             return False
         return True

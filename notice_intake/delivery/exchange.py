@@ -38,9 +38,9 @@ class Reply:
     reusable: bool = False
 
 
-def head(method: str, path: str, headers: Mapping[str, str], *, length: int) -> bytes:
-    """Return the bytes of a request's head. Raises ``ValueError`` where a value would end its line."""
-    lines = [f"{method} {path} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+def head(path: str, headers: Mapping[str, str], *, length: int) -> bytes:
+    """Return the bytes of a POST request's head. Raises ``ValueError`` where a value would end its line."""
+    lines = [f"POST {path} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
     lines.append(f"Content-Length: {length}")
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("a request's head holds a line break")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import queue
 import socket
 import threading
@@ -19,15 +17,14 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.poolmanager import ProxyManager
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
 from ..errors import NoticeIntakeError
-from .exchange import LONGEST, Reply, exchange, head
+from .connections import RECEIVERS, Connection, Idle, Pool, TlsConnection, TlsPool
+from .exchange import Reply, exchange, head
 from .policy import (
     Address,
     CallbackPolicy,
@@ -42,11 +39,6 @@ __all__ = ["CallbackPolicy", "CallbackRefused", "Deadlines", "GuardedAdapter", "
 
 #: Bytes of an answer's body that are read.
 KEEP: Final = 4096
-#: A connection that was idle for longer is not used again: firewalls forget such ones silently, and the next callback
-#: would then wait out its whole deadline.
-_LONGEST_IDLE: Final = 30.0
-#: Receivers whose connections are kept.
-_RECEIVERS: Final = 256
 
 
 class LookupFailed(NoticeIntakeError):
@@ -73,8 +65,7 @@ class GuardedAdapter(HTTPAdapter):
     Guaranteed for every request: the name is resolved once, all of its addresses must pass, and the connection goes to
     one of those, while TLS (name indication and certificate) and the Host header keep the name. Certificates are
     verified and the deadlines kept whatever the caller passes; proxies of the environment are never used. Safe to share
-    between threads. With ``proxy``, the operator's own egress proxy, ``post`` asks that one for a tunnel to the name:
-    resolving it and refusing addresses is then the proxy's part.
+    between threads. With ``policy.proxy`` ``post`` asks that one for a tunnel to the name.
 
     An adapter follows no redirects, but a ``Session`` around it does: use ``Sender``.
     """
@@ -86,24 +77,22 @@ class GuardedAdapter(HTTPAdapter):
         deadlines: Deadlines | None = None,
         pool_size: int = 32,
         ca_file: str | None = None,
-        proxy: str = "",
     ) -> None:
         self._policy = policy
-        self._proxy = proxy
-        self._idle = _Idle(pool_size)
+        self._idle = Idle(pool_size)
         self._deadlines = deadlines or Deadlines()
         # One context for all: urllib3 would parse the authorities' file again for every connection.
         self._tls = create_urllib3_context()
         self._tls.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         if ca_file is not None:
             self._tls.load_verify_locations(ca_file)
-        self._egress = _egress(proxy, self._tls) if proxy else None
+        self._egress = _egress(policy.proxy, self._tls) if policy.proxy else None
         self._last_good: dict[str, Address] = {}
-        super().__init__(pool_connections=_RECEIVERS, pool_maxsize=pool_size)
+        super().__init__(pool_connections=RECEIVERS, pool_maxsize=pool_size)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block=block, ssl_context=self._tls, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: the shared context verifies, and there is no way to turn that off."""
@@ -124,9 +113,9 @@ class GuardedAdapter(HTTPAdapter):
         ends = time.monotonic() + self._deadlines.total
         destination = _destination(url, self._policy)
         sent = {"Host": destination.authority, **headers}
-        if self._proxy:
-            return self._through_proxy(destination, _path(url), body, headers=sent, ends=ends)
-        request = head("POST", _path(url), sent, length=len(body)) + body
+        if self._egress is not None:
+            return self._tunnelled(destination, _path(url), headers=sent, body=body)
+        request = head(_path(url), sent, length=len(body)) + body
         untried = self._checked_addresses(destination)
         while True:
             address = untried.pop(0)
@@ -165,9 +154,9 @@ class GuardedAdapter(HTTPAdapter):
         where: dict[str, Any] = {"host": str(address), "port": destination.port}
         where["timeout"] = min(self._deadlines.connect, max(0.001, ends - time.monotonic()))
         if destination.scheme == "https":
-            made: Any = _TlsConnection(**where, ssl_context=self._tls, server_hostname=destination.host)
+            made: Any = TlsConnection(**where, ssl_context=self._tls, server_hostname=destination.host)
         else:
-            made = _Connection(**where)
+            made = Connection(**where)
         try:
             made.connect()
         except BaseException:
@@ -175,15 +164,14 @@ class GuardedAdapter(HTTPAdapter):
             raise
         return made
 
-    def _through_proxy(
-        self, destination: Destination, path: str, body: bytes, *, headers: Mapping[str, str], ends: float
-    ) -> Reply:
+    def _tunnelled(self, destination: Destination, path: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
         if destination.scheme != "https":
             raise CallbackRefused("Through the egress proxy the callback address must use https.")
         assert self._egress is not None
         pool = self._egress.connection_from_host(destination.lookup, destination.port, "https")
         fixed: dict[str, Any] = {"retries": False, "redirect": False, "assert_same_host": False}
-        fixed |= {"preload_content": False, "decode_content": False, "timeout": self._patience(ends)}
+        limits = self._patience(time.monotonic() + self._deadlines.total)
+        fixed |= {"preload_content": False, "decode_content": False, "timeout": limits}
         with closing(pool.urlopen("POST", path, body=body, headers=headers, **fixed)) as response:
             try:
                 read = response.read(KEEP, decode_content=False)
@@ -278,111 +266,5 @@ def _look_up(destination: Destination, *, within: float) -> list[Address]:
 
 def _egress(proxy: str, tls: Any) -> ProxyManager:
     manager = ProxyManager(proxy, maxsize=8, ssl_context=tls)
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    manager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
     return manager
-
-
-class _Idle:
-    """Open connections that nobody uses, by where they lead; the one that was used last is used first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._of: dict[Any, list[Any]] = {}
-        self._lock = threading.Lock()
-
-    def take(self, key: Any) -> Any:
-        while True:
-            with self._lock:
-                found = self._of.get(key)
-                connection = found.pop() if found else None
-            if connection is None or connection.is_connected:
-                return connection
-            connection.close()
-
-    def keep(self, key: Any, connection: Any) -> None:
-        dropped = []
-        with self._lock:
-            if key not in self._of and len(self._of) >= _RECEIVERS:
-                dropped = self._of.pop(next(iter(self._of)))
-            mine = self._of.setdefault(key, [])
-            mine.append(connection)
-            if len(mine) > self._most:
-                dropped.append(mine.pop(0))
-        for one in dropped:
-            one.close()
-
-    def close(self) -> None:
-        with self._lock:
-            found = [one for mine in self._of.values() for one in mine]
-            self._of.clear()
-        for one in found:
-            one.close()
-
-
-class _TimedReader(io.RawIOBase):
-    """The socket's bytes until a moment and up to an amount, however slowly they drip in."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-        # urllib3 has just set the socket's timeout to what is left of the request's.
-        self._ends = time.monotonic() + (sock.gettimeout() or 0.0)
-        self._left = LONGEST
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        patience = self._ends - time.monotonic()
-        if patience <= 0:
-            raise TimeoutError("the answer took too long")
-        if self._left <= 0:
-            raise http.client.HTTPException("the answer is too long")
-        self._sock.settimeout(patience)
-        count = self._raw.readinto(buffer)
-        self._left -= count or 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedAnswer(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp: io.BufferedReader = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
-
-
-class _Perishable:
-    """A connection that counts as dropped once it has been idle for too long."""
-
-    response_class: Any = _TimedAnswer
-    _answered: float = 0.0
-
-    def answered(self) -> None:
-        self._answered = time.monotonic()
-
-    def getresponse(self) -> Any:
-        self.answered()
-        return super().getresponse()  # type: ignore[misc]
-
-    @property
-    def is_connected(self) -> bool:
-        return bool(super().is_connected) and time.monotonic() - self._answered < _LONGEST_IDLE  # type: ignore[misc]
-
-
-class _Connection(_Perishable, HTTPConnection):
-    pass
-
-
-class _TlsConnection(_Perishable, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection

@@ -65,14 +65,12 @@ class Sender:
         total_timeout: float = 20.0,
         pool_size: int = 32,
         ca_file: str | None = None,
-        proxy: str = "",
     ) -> None:
         self._adapter = GuardedAdapter(
             policy,
             deadlines=Deadlines(connect=connect_timeout, read=read_timeout, total=total_timeout),
             pool_size=pool_size,
             ca_file=ca_file,
-            proxy=proxy,
         )
 
     def close(self) -> None:

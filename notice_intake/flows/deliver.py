@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .. import signals
+from ..auth.secrets import Secrets
 from ..core.codes import EffectState
 from ..core.journal import SYSTEM, Entry
 from ..delivery.answers import Answer
@@ -89,12 +90,12 @@ def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint 
     return Attempted(leased, endpoint, verdict, now, answer, " ".join(signer(one).name for one in secrets))
 
 
-_read: WeakKeyDictionary[Mount, dict[str, str]] = WeakKeyDictionary()
+_read: WeakKeyDictionary[Secrets, dict[str, str]] = WeakKeyDictionary()
 
 
 def _decrypted(mount: Mount, encrypted: str) -> str:
     """Return a secret; reading it costs more than signing with it, so it is read once."""
-    known = _read.setdefault(mount, {})
+    known = _read.setdefault(mount.secrets, {})
     if encrypted not in known:
         if len(known) > 4096:
             known.clear()

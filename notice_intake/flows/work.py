@@ -102,12 +102,11 @@ def sender_for(mount: Mount) -> Sender:
     """Make the guarded client that this mount's settings ask for."""
     settings = mount.settings
     return Sender(
-        CallbackPolicy(networks=settings.callback_networks),
+        CallbackPolicy(networks=settings.callback_networks, proxy=settings.callback_proxy),
         total_timeout=settings.callback_timeout_seconds,
         read_timeout=min(15.0, settings.callback_timeout_seconds),
         pool_size=MOST,
         ca_file=settings.callback_ca_file or None,
-        proxy=settings.callback_proxy,
     )
 
 

@@ -269,7 +269,7 @@ def test_the_operators_own_proxy_is_asked_for_a_tunnel_to_the_name(
 ) -> None:
     receiver = tls_receiver(NAME)
     egress = Egress(receiver)
-    sender = Sender(CallbackPolicy(), ca_file=str(authority.file), proxy=egress.url)
+    sender = Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file))
     answer = post(sender, f"https://{NAME}/ok")
     assert (answer.status, answer.failure) == (200, None)
     assert egress.asked == [f"CONNECT {NAME}:443 HTTP/1.0"]
@@ -285,7 +285,7 @@ def test_through_the_proxy_the_policy_and_the_certificate_still_count(
 ) -> None:
     receiver = tls_receiver("other.agency.example")
     egress = Egress(receiver)
-    sender = Sender(CallbackPolicy(), ca_file=str(authority.file), proxy=egress.url)
+    sender = Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file))
     for url in ("https://127.0.0.1/", "http://agency.example/", "https://db.internal/"):
         assert post(sender, url).failure == "blocked"
     assert egress.asked == []
@@ -299,6 +299,6 @@ def test_a_proxy_that_refuses_is_a_failure_to_connect(
 ) -> None:
     receiver = tls_receiver(NAME)
     egress = Egress(receiver, status=b"403 Forbidden")
-    answer = post(Sender(CallbackPolicy(), ca_file=str(authority.file), proxy=egress.url), f"https://{NAME}/")
+    answer = post(Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file)), f"https://{NAME}/")
     assert (answer.status, answer.failure) == (None, "connect")
     egress.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notice_intake.delivery import guard
+from notice_intake.delivery import connections, guard
 from notice_intake.delivery.policy import CallbackPolicy
 from notice_intake.delivery.sender import Answer, Sender
 
@@ -258,7 +258,7 @@ def test_after_a_failure_the_next_callback_gets_a_fresh_connection(sender: Sende
 def test_a_connection_that_was_idle_for_long_is_not_trusted(
     sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "_LONGEST_IDLE", 0.05)
+    monkeypatch.setattr(connections, "_LONGEST_IDLE", 0.05)
     for pause in (0, 0, 0.1):
         time.sleep(pause)
         post(sender, receiver.url())
