@@ -112,16 +112,20 @@ class _Perishable:
 
 
 class Connection(_Perishable, HTTPConnection):
-    pass
+    """A connection without TLS, for networks of the operator's own."""
 
 
 class TlsConnection(_Perishable, HTTPSConnection):
-    pass
+    """A connection whose certificate was checked against the name."""
 
 
 class Pool(HTTPConnectionPool):
+    """Makes connections of ours."""
+
     ConnectionCls = Connection
 
 
 class TlsPool(HTTPSConnectionPool):
+    """Makes connections of ours."""
+
     ConnectionCls = TlsConnection
