@@ -97,6 +97,8 @@ class Settings:
     rate_failures: int = 20
     #: Where requests are counted: ``memory://`` in each process by itself, or what the library ``limits`` can reach.
     rate_storage: str = "memory://"
+    #: How many days the sandbox keeps what agencies try out in it; 0: there is no sandbox.
+    sandbox_days: int = 0
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
     #: The platform's name, shown in the desk's title; empty for none.
@@ -194,6 +196,7 @@ _NOT_NEGATIVE = (
     "rate_agency",
     "rate_address",
     "rate_failures",
+    "sandbox_days",
     "endpoint_disable_days",
     "deadline_warning_minutes",
 )

@@ -26,12 +26,16 @@ endpoint_disabled = _namespace.signal("endpoint-disabled")
 endpoint_recovered = _namespace.signal("endpoint-recovered")
 #: An open case comes near its deadline, once for each deadline: ``case_id``, ``due_at``, ``due_kind``, ``held_by``.
 deadline_near = _namespace.signal("deadline-near")
+#: A key runs out in 14, 3 or 1 days: ``agency_id``, ``key_id``, ``scheme``, ``expires_at``, ``days``.
+key_expiring = _namespace.signal("key-expiring")
 #: There is work for the worker: nothing else is said, since the outbox knows it all.
 work_waiting = _namespace.signal("work-waiting")
 
 
 def send(signal: NamedSignal, mount: Any, **facts: Any) -> None:
-    """Tell the listeners, each by itself; ``mount`` is the sender."""
+    """Tell the listeners, each by itself; ``mount`` is the sender. Of a sandbox nobody is told: it is not real."""
+    if mount.sandbox:
+        return
     for receiver in signal.receivers_for(mount):
         try:
             receiver(mount, **facts)

@@ -25,15 +25,17 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-_SIGNATURE_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+#: What a callback may carry: its signature, and that it comes from a sandbox.
+_CALLBACK_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox"})
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 #: The first line that fits: most of them are ``HTTPError`` too, hence the order.
-_FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
+FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (CallbackRefused, "blocked"),
     (LocationParseError, "blocked"),
+    (requests.exceptions.InvalidURL, "blocked"),
     (LookupFailed, "dns"),
     (requests.Timeout, "timeout"),
     (NewConnectionError, "connect"),
@@ -42,11 +44,13 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (SSLError, "tls"),
     (ssl.SSLError, "tls"),
     (ssl.CertificateError, "tls"),
+    (requests.exceptions.SSLError, "tls"),
+    (requests.RequestException, "connect"),
     (NotHttp, "connect"),
     (HTTPError, "connect"),
     (OSError, "connect"),
 )
-_CAUGHT: Final = tuple(kind for kind, _ in _FAILURES)
+_CAUGHT: Final = tuple(kind for kind, _ in FAILURES)
 
 
 class Sender:
@@ -97,8 +101,13 @@ class Sender:
                 address=called[-1],
             )
         except _CAUGHT as error:
-            failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
+            failure = failure_of(error)
             return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1])
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the class of what went wrong: an error of one of the ``FAILURES``."""
+    return next(failure for kind, failure in FAILURES if isinstance(error, kind))
 
 
 def _since(started: float) -> int:
@@ -107,7 +116,7 @@ def _since(started: float) -> int:
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if name not in _SIGNATURE_HEADERS or not _HEADER_VALUE.fullmatch(value):
+        if name not in _CALLBACK_HEADERS or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"not a header of a callback: {name!r}")
     return dict(headers)
 

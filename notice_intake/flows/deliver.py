@@ -80,6 +80,8 @@ def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint 
         return Attempted(leased, endpoint, GivenUp(error.detail), now)
     except ValueError as error:
         return Attempted(leased, endpoint, GivenUp(f"the callback secret is malformed: {error}"), now)
+    if mount.sandbox:
+        headers["notice-intake-sandbox"] = "?1"
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)

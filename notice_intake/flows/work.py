@@ -28,7 +28,7 @@ from .heartbeat import Heartbeat
 from .lines import AHEAD, FIRST, MOST, Lines
 from .mount import Mount
 from .perform import perform
-from .sweeps import sweep
+from .sweeps import read_keys, sweep
 
 log = logging.getLogger("notice_intake.worker")
 #: How many effects are performed at once: the hooks of the host are not made for more.
@@ -42,6 +42,8 @@ SWEEP_EVERY = timedelta(seconds=30)
 SPARE = 3
 #: Makes what each effect runs within: in a Flask app its application context, which threads do not inherit.
 Within = Callable[[], AbstractContextManager[object]]
+#: What is done at every look for work besides; says how much it was.
+Also = Callable[[Mount, datetime], int]
 
 
 @dataclass(slots=True)
@@ -86,6 +88,9 @@ class _Run:
     swept_at: datetime | None = None
     #: When to look for work at the latest, by the machine's own clock.
     look_at: float = 0.0
+    also: Also | None = None
+    #: What reads other people's servers, and may take seconds.
+    aside: threading.Thread | None = None
     crew: Crew = field(init=False)
 
     def do(self, job: _Job) -> Attempted | None:
@@ -117,16 +122,21 @@ def work(
     once: bool = False,
     sender: Sender | None = None,
     within: Within = nullcontext,
+    also: Also | None = None,
     threads: int | None = None,
 ) -> Tally:
-    """Work until ``stop`` is set; with ``once``, until nothing is due. ``threads`` wins over the setting.
+    """Work until ``stop`` is set; with ``once``, until nothing is due.
+
+    ``also`` is done at every look for work; ``threads`` wins over the setting.
 
     Ends gracefully: takes nothing new, gives back what has not begun, finishes what is under way for at most
     ``settings.worker_stop_seconds``, and gives back the rest.
     """
     if mount.settings.callback_networks:
         log.warning("callbacks may reach %s besides public addresses", ", ".join(mount.settings.callback_networks))
-    run = _Run(mount, sender or sender_for(mount), stop, within, Watch(mount.storage), Heartbeat(mount), once)
+    run = _Run(
+        mount, sender or sender_for(mount), stop, within, Watch(mount.storage), Heartbeat(mount), once, also=also
+    )
     run.crew = Crew(threads or mount.settings.worker_threads, run.do)
     try:
         while not stop.is_set():
@@ -159,10 +169,14 @@ def _turn(run: _Run) -> bool:
     if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
         run.swept_at = now
         sweep(run.mount, now=now)
+        if run.aside is None or not run.aside.is_alive():
+            run.aside = threading.Thread(target=read_keys, args=(run.mount, now), daemon=True)
+            run.aside.start()
     run.heartbeat.beat(now, flying=len(run.flying), done=run.tally.delivered + run.tally.performed, quiet=run.once)
     _take_back(run, 0 if run.once and not run.flying else TICK)
     if _worth_a_round(run) or run.watch.changed() or time.monotonic() >= run.look_at:
-        return _exchange(run, now=run.mount.clock())
+        besides = run.also(run.mount, now) if run.also is not None else 0
+        return _exchange(run, now=run.mount.clock()) or besides > 0
     return False
 
 
@@ -295,6 +309,8 @@ def _finish(run: _Run) -> None:
         log.warning("%s pieces of work did not end in time; another worker takes them up", len(run.flying))
         run.returning += [job.leased for job in run.flying.values()]
     _surely(run, _write_down)
+    if run.aside is not None:
+        run.aside.join(max(0.0, ends - time.monotonic()))
     run.heartbeat.end()
 
 

@@ -116,7 +116,7 @@ def _doors(tx: Tx, *, now: datetime) -> tuple[list[_Open], list[str]]:
     doors, asking = [], []
     for one in tx.fetch(_endpoints(tx.tables), {}):
         awake = one.not_before is None or one.not_before <= now
-        looked_at = one.state == "disabled" and one.not_before is not None
+        looked_at = one.state == "disabled" and one.reason == "failing" and one.not_before is not None
         if awake and (one.state == "active" or looked_at):
             doors.append(_Open(one.agency_id, one.id, looked_at or one.openings > 0, one.not_before))
         if one.pending:
@@ -128,7 +128,7 @@ def _doors(tx: Tx, *, now: datetime) -> tuple[list[_Open], list[str]]:
 @lru_cache(maxsize=32)
 def _endpoints(tables: Tables) -> Select[Any]:
     e = tables.endpoint.c
-    return select(e.agency_id, e.id, e.state, e.openings, e.not_before, e.pending)
+    return select(e.agency_id, e.id, e.state, e.openings, e.not_before, e.pending, e.reason)
 
 
 def _candidates(

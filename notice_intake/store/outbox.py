@@ -30,6 +30,8 @@ from .tables import Tables
 
 #: The one message that goes to an address which has not proved yet whose it is.
 VERIFICATION = "endpoint.verification"
+#: Tells an agency that a key of its own runs out: about no referral, and in its feed all the same.
+KEY_EXPIRING = "key.expiring"
 
 
 def enqueue(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -183,7 +185,8 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     let a reader step over a row whose transaction was still open.
     """
     table = tx.tables.outbox
-    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None))
+    about = or_(table.c.referral_id.is_not(None), table.c.type == KEY_EXPIRING)
+    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, about)
     _one_reader(tx, agency_id)
     fresh = select(table.c.id).where(mine, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
