@@ -14,6 +14,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_deliveries import deliveries_group
 from .cli_endpoints import endpoint_group
 from .cli_import import import_group
 from .cli_journal import journal_group
@@ -48,7 +49,7 @@ def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> cli
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of, address_of))
-    for made in (evidence_group, journal_group, endpoint_group, secrets_group):
+    for made in (evidence_group, journal_group, endpoint_group, deliveries_group, secrets_group):
         group.add_command(made(mount_of, guarded=_guarded))
     return group
 
@@ -71,15 +72,16 @@ def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
 def _work(mount_of: MountOf) -> click.Command:
     @click.command("work", help="Perform effects and deliver callbacks until stopped.")
     @click.option("--once", is_flag=True, help="Stop when nothing is due.")
+    @click.option("--concurrency", type=click.IntRange(1, 500), help="Threads, instead of the setting worker_threads.")
     @_guarded
-    def command(once: bool) -> None:
+    def command(once: bool, concurrency: int | None) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         mount = mount_of()
         with sandbox.worked(_sandbox_of(mount), stop=stop, once=once, within=app.app_context):
-            tally = work(mount, stop=stop, once=once, within=app.app_context)
+            tally = work(mount, stop=stop, once=once, within=app.app_context, threads=concurrency)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command

@@ -16,6 +16,7 @@ from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
 from .flows import sandbox
+from .flows.along import work_along
 from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
@@ -153,6 +154,8 @@ class NoticeIntake:
             clock=parts.clock,
         )
         self._made.add(mount)
+        if settings.worker_in_process:
+            work_along(mount, within=app.app_context)
         return mount
 
 

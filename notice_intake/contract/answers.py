@@ -245,6 +245,7 @@ class EndpointViewSchema(Open):
         "id": "end_01KM5W4N2Q8R6T1V9X3Y7Z5B0C",
         "url": None,
         "state": "unverified",
+        "public_key": "whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "pending": {"url": "https://unit.example/callbacks", "since": "2025-03-02T08:00:00+00:00"},
         "failures": 0,
         "resting_until": None,
@@ -255,7 +256,14 @@ class EndpointViewSchema(Open):
 
     id = identifier("end", "The id of the endpoint.")
     url = fields.String(**said("Where callbacks go; null until an address was verified.", allow_none=True))
-    state = Code(["unverified", "active", "disabled"], **said("`disabled` after the address answered 410."))
+    state = Code(
+        ["unverified", "active", "disabled"],
+        **said("`disabled` after the address answered 410, or nothing arrived for days."),
+    )
+    public_key = fields.String(
+        **said("Checks the `v1a` signatures of your callbacks (Ed25519): `whpk_` and base64."),
+        validate=validate.Length(min=40),
+    )
     pending = fields.Nested(PendingSchema, **said("The address that waits to be verified.", allow_none=True))
     failures = count("Failures since the last success.")
     resting_until = Timestamp(**said("Until when the address is left in peace.", allow_none=True))

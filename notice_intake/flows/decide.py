@@ -22,6 +22,7 @@ from . import complaints
 from .claims import actor_of
 from .clocks import clock_columns
 from .mount import Mount
+from .waking import wake_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, ve
         outcome = verdict.decision.outcome
         facts = {"case_id": case_id, "decision_id": decision_id, "outcome": str(outcome)}
         tx.after_commit.append(lambda: signals.send(signals.decision_recorded, mount, **facts))
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     effective_at = verdict.decision.effective_at
     return Decided(decision_id, str(outcome), effective_at if effective_at > now else None)
 

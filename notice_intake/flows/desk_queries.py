@@ -144,6 +144,7 @@ def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, no
     """Read a case's row as the queue shows it."""
     instrument = mount.instruments.get(row.instrument)
     held = row.claimed_by is not None and row.claimed_until > now
+    near = row.state == CaseState.OPEN and row.clock_left is None and row.called_out == row.due_at
     return QueueRow(
         id=row.id,
         version=row.version,
@@ -161,7 +162,7 @@ def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, no
         operation=next((operation for _, operation in named if operation), None),
         referrals=row.referrals,
         claim=Claim(row.claimed_by, row.claimed_name, row.claimed_until) if held else None,
-        flags=tuple(row.flags),
+        flags=(*row.flags, "deadline_near") if near else tuple(row.flags),
         outcome=row.outcome,
     )
 

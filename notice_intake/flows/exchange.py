@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .. import signals
 from ..contract.messages import contract
 from ..core.codes import MessageKind
 from ..core.journal import Actor, Entry
@@ -22,6 +21,7 @@ from . import complaints, once, supplements, withdrawals
 from .callbacks import tell
 from .messages import Exchange
 from .mount import Mount
+from .waking import wake_after
 
 _TRIES = 4
 _WORDS = {MessageKind.SUPPLEMENT: "sup", MessageKind.WITHDRAWAL: "wdr", MessageKind.COMPLAINT: "cpl"}
@@ -77,7 +77,7 @@ def send(mount: Mount, sent: Sent, *, agency: Agency, now: datetime) -> Accepted
         try:
             with mount.storage.begin() as tx:
                 accepted = _take(mount, tx, sent, agency=agency, now=now)
-                tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+                wake_after(tx, mount)
                 return accepted
         except Raced as met:
             if attempt == _TRIES - 1:

@@ -110,6 +110,11 @@ class Storage:
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine, where it is ours."""
+        return self._engine
+
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
         """Use a database of our own. SQLite gets WAL, a busy timeout and foreign keys."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from .columns import Id, Json, UtcDateTime
 from .columns import reference as _reference
+from .delivery_tables import deliveries as _deliveries
 from .journal_tables import journal as _journal
 from .message_tables import messages as _messages
 from .original_tables import originals as _originals
@@ -67,6 +68,8 @@ class Tables:
     entry: Table
     link: Table
     visit: Table
+    attempt: Table
+    worker: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
@@ -74,7 +77,7 @@ def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     metadata = MetaData(schema=schema, naming_convention=NAMING)
     makers = (
         *(_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages),
-        *(_originals, _pages),
+        *(_originals, _pages, _deliveries),
     )
     named: dict[str, Table] = {}
     for maker in makers:
@@ -129,6 +132,12 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # An address that has not proved yet whose it is: url, secret, message, since.
         Column("pending", Json),
         Column("rotated_at", UtcDateTime),
+        # The breaker: see core.breakers.
+        Column("openings", Integer, nullable=False, server_default="0"),
+        Column("failing_since", UtcDateTime),
+        Column("warned", SmallInteger, nullable=False, server_default="0"),
+        # Why it was disabled: gone, failing, or by whom.
+        Column("reason", String(200)),
     )
     return {"agency": agency, "credential": credential, "endpoint": endpoint}
 
@@ -203,6 +212,8 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
+        # The deadline that people were warned of.
+        Column("called_out", UtcDateTime),
     )
     Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
@@ -314,13 +325,20 @@ def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # Given when an agency first polls: commit order, not insert order, so that no reader skips a late commit.
         Column("feed_number", BigInteger),
         Column("last_status", Integer),
+        # All attempts so far, counted when one begins; ``attempts`` counts those that used up the schedule.
+        Column("tries", Integer, nullable=False, server_default="0"),
+        # replay, where a person asked for the next attempt.
+        Column("cause", String(10)),
         UniqueConstraint("lane", "position"),
         Index(None, "agency_id", "feed_number"),
     )
-    Index(f"ix_{prefix}outbox_due", outbox.c.due_at, outbox.c.id, sqlite_where=PENDING, postgresql_where=PENDING)
     Index(f"ix_{prefix}outbox_lane", outbox.c.lane, outbox.c.position, sqlite_where=PENDING, postgresql_where=PENDING)
     dead = text("state = 'dead'")
     Index(f"ix_{prefix}outbox_dead", outbox.c.created_at, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
     cased = text("case_id IS NOT NULL")
     Index(f"ix_{prefix}outbox_case", outbox.c.case_id, sqlite_where=cased, postgresql_where=cased)
+    # Each endpoint's work is looked up by itself: what waits for one that rests is never walked over.
+    to_tell = (outbox.c.agency_id, outbox.c.due_at, outbox.c.id)
+    Index(f"ix_{prefix}outbox_agency", *to_tell, sqlite_where=PENDING, postgresql_where=PENDING)
+    Index(f"ix_{prefix}outbox_dead_agency", outbox.c.agency_id, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
     return {"outbox": outbox}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, client, credentials, journal, queue, single
+from . import bulk, claims, client, credentials, deliveries, journal, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "claims": claims.run,
     "callbacks": claims.callbacks,
     "journal": journal.run,
+    "hanging": deliveries.hanging,
+    "latency": deliveries.latency,
 }
 
 

@@ -13,7 +13,7 @@ from ...flows.mount import Mount
 from ...hooks import Moderator
 from .. import csrf
 from ..texts import N_, choose_language, texts_in
-from . import agencies, cases, decisions, effects, entering, questions, queue
+from . import agencies, cases, decisions, deliveries, effects, entering, questions, queue
 from .held import allow_large
 from .notices import clear_spent, cookie_options
 from .presenting import HEADERS, STATIC, TEMPLATES, page, template_values
@@ -61,7 +61,7 @@ def desk_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     blueprint.before_request(lambda: _gate(mount_of))
     blueprint.context_processor(lambda: template_values() if known_desk() else {})
     blueprint.after_request(_finish)
-    for part in (queue, cases, decisions, questions, effects, entering, agencies):
+    for part in (queue, cases, decisions, questions, effects, entering, agencies, deliveries):
         part.add_routes(blueprint)
     blueprint.add_url_rule("/preferences", "preferences", preferences, methods=["POST"])
     blueprint.add_url_rule("/<path:rest>", "elsewhere", elsewhere, methods=["GET", "POST"])

@@ -5,6 +5,11 @@ from __future__ import annotations
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
 from ...core.messages import QUESTION_LIMIT
 from ..texts import N_, Texts
+from .delivery_words import ATTEMPT_CAUSES as ATTEMPT_CAUSES
+from .delivery_words import DELIVERY_FILTERS as DELIVERY_FILTERS
+from .delivery_words import ENDPOINT_REASONS as ENDPOINT_REASONS
+from .delivery_words import ENDPOINT_STATES as ENDPOINT_STATES
+from .delivery_words import FAILURES as FAILURES
 from .entry_words import MAIL as MAIL
 from .entry_words import PLACES as PLACES
 from .entry_words import WAYS as WAYS
@@ -119,6 +124,7 @@ FLAGS = {
         N_("The authority asks that the uploader is not told for now."),
         "care",
     ),
+    "deadline_near": (N_("Deadline near"), N_("Little time is left, or none: decide this case now."), "alarm"),
     "imported": (N_("Imported"), N_("An operator put this in; its format may not say everything."), "plain"),
     "same_content_elsewhere": (N_("Same content"), N_("Another case holds the same content."), "care"),
 }
@@ -223,6 +229,7 @@ ACTIONS = {
     "case.claim_expired": N_("Claim ran out"),
     "case.released": N_("Released"),
     "case.taken_over": N_("Taken over"),
+    "case.deadline_near": N_("Deadline near"),
     "question.asked": N_("The agency was asked"),
     "referral.supplemented": N_("The agency added something"),
     "referral.withdrawn": N_("The agency withdrew"),
@@ -307,6 +314,9 @@ CONFLICTS = (
     N_("There is nothing to undo: the decision has taken effect."),
     N_("It is too late to undo this: the decision is being carried out."),
     N_("Only what was given up can be replayed."),
+    N_("Only a callback that was given up or has arrived can be sent again."),
+    N_("This agency has no endpoint that callbacks could go to."),
+    N_("This endpoint is in use already."),
     N_("You do not hold this case."),
     N_("This case is decided already."),
     N_("A decision on this case is being carried out. Undo it, or wait until it has taken effect."),
