@@ -1,0 +1,315 @@
+"""Everything under fire: gunicorn, two workers, a database, four agencies with receivers, and what is done to them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.servers import ROOT, tree
+from flask import Flask
+
+from notice_intake.flows import agencies, journal_check
+from notice_intake.store import migrate
+
+from . import host, reading
+from .databases import Database, Postgres, Sqlite
+from .invariants import Seen, Violation, check
+from .load import Client, Moderator
+from .receivers import MANNERS, Receiver
+
+ENGINES: dict[str, Callable[..., Database]] = {"sqlite": Sqlite, "postgresql": Postgres}
+_INSTRUMENTS = ["eu.iru.referral"]
+_AGENCIES = 4
+
+
+@dataclass
+class Service:
+    """A process that is killed and started again."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    #: How often it ended although nobody killed it.
+    fell: int = 0
+
+    def start(self) -> None:
+        """Start it where it does not run."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        if self.process is not None and self.process.returncode not in (-signal.SIGKILL, None):
+            self.fell += 1
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and to its children."""
+        if self.process is not None and self.process.poll() is None:
+            with suppress(OSError):
+                os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """``kill -9``, it and its children."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def pids(self) -> list[int]:
+        """Its processes."""
+        return tree(self.process.pid) if self.process is not None and self.process.poll() is None else []
+
+
+@dataclass
+class Tally:
+    """What happened on one database."""
+
+    engine: str
+    faults: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    acknowledged: int = 0
+    requests: int = 0
+    decisions: int = 0
+    effected: int = 0
+    due: int = 0
+    delivered: int = 0
+    arrivals: int = 0
+    entries: int = 0
+    fell: int = 0
+    seconds: float = 0.0
+    violations: list[Violation] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        """Return how many violations there are of a kind."""
+        return sum(one.kind == kind for one in self.violations)
+
+
+class Arena:
+    """One database with all its processes. Use it as a context: it ends what it started."""
+
+    def __init__(self, engine: str, root: Path, *, seed: int, mount: bool = True) -> None:
+        self.tally, self._root, self._seed = Tally(engine), root, seed
+        self._stack = ExitStack()
+        self.database = ENGINES[engine](root, mount=mount)
+        self._stack.callback(self.database.close)
+        self.clock = host.Clock(root / "clock")
+        self.mount = host.mount_on(Flask("reader"), root, self.database.url)
+        self._stack.callback(self.mount.storage.dispose)
+        migrate.upgrade(self.mount.storage)
+        self.receivers = [Receiver(seed + number) for number in range(_AGENCIES)]
+        self._port = _free_port()
+        self.clients = [self._enrolled(number, one) for number, one in enumerate(self.receivers)]
+        dice = [random.Random(f"{seed} moderator {number}") for number in range(2)]
+        self.moderators = [Moderator(self._port, f"m-{number}", one) for number, one in enumerate(dice)]
+        self.web = self._service("web", *_gunicorn(self._port))
+        work = ("-m", "flask", "--app", "tests.faults.host", "notice-intake", "work")
+        self.workers = [self._service(f"worker {number}", *work) for number in (1, 2)]
+        self.services = [self.web, *self.workers]
+        self._anchors: list[journal_check.Anchor] = []
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Arena:
+        for one in self.services:
+            one.start()
+        self._answers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.services:
+            one.kill()
+        for receiver in self.receivers:
+            receiver.close()
+        self._stack.close()
+
+    def round(self, plan: list[str], dice: random.Random) -> list[Violation]:
+        """Load everything, inject the faults of ``plan``, heal, wait until nothing is due, and check."""
+        stop = threading.Event()
+        callers = [one.send for one in self.clients] + [one.decide for one in self.moderators]
+        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in callers]
+        for one in threads:
+            one.start()
+        for kind in plan:
+            time.sleep(dice.uniform(0.05, 0.6))
+            self._inject(kind, dice)
+            self._tend()
+            # Mostly the next fault meets a platform that is up again, and sometimes one that is just starting.
+            if dice.random() < 0.7:
+                self._answers()
+        time.sleep(dice.uniform(0.1, 0.6))
+        stop.set()
+        for one in threads:
+            one.join(30)
+        self._heal()
+        self._drain()
+        return self._check()
+
+    def kinds(self) -> list[str]:
+        """Return the faults that can be injected here, by name."""
+        own = ("web killed", "web process killed", "worker killed", "worker killed while it delivers")
+        more = ("all killed", "worker stalled past its lease", "clock forward", "clock back", "disk full")
+        return [*own, *more, "platform poisoned", *self.database.faults, *(f"endpoint: {one}" for one in MANNERS)]
+
+    def _inject(self, kind: str, dice: random.Random) -> None:
+        if kind.startswith("endpoint: "):
+            dice.choice(self.receivers).manner = kind.removeprefix("endpoint: ")
+        elif kind in self.database.faults:
+            self.database.faults[kind](dice)
+            time.sleep(dice.uniform(0, 0.5))
+            self.database.heal()
+        else:
+            getattr(self, "_" + kind.replace(" ", "_"))(dice)
+        if kind != "worker killed while it delivers":
+            self.tally.faults[kind] += 1
+
+    def _web_killed(self, _dice: random.Random) -> None:
+        self.web.kill()
+
+    def _web_process_killed(self, dice: random.Random) -> None:
+        children = self.web.pids()[1:]
+        if children:
+            with suppress(OSError):
+                os.kill(dice.choice(children), signal.SIGKILL)
+
+    def _worker_killed(self, dice: random.Random) -> None:
+        dice.choice(self.workers).kill()
+
+    def _worker_killed_while_it_delivers(self, dice: random.Random) -> None:
+        def strike() -> None:
+            for one in self.workers:
+                one.kill()
+            self.tally.faults["worker killed while it delivers"] += 1
+
+        healthy = [one for one in self.receivers if not one.manner] or self.receivers
+        dice.choice(healthy).strike = strike
+
+    def _all_killed(self, _dice: random.Random) -> None:
+        for one in self.services:
+            one.signal(signal.SIGKILL)
+
+    def _worker_stalled_past_its_lease(self, dice: random.Random) -> None:
+        victim = dice.choice(self.workers)
+        victim.signal(signal.SIGSTOP)
+        self.clock.jump(30)
+        time.sleep(dice.uniform(0.3, 1.0))
+        victim.signal(signal.SIGCONT)
+
+    def _clock_forward(self, dice: random.Random) -> None:
+        self.clock.jump(dice.choice((5, 60, 3600, 90_000)))
+
+    def _clock_back(self, dice: random.Random) -> None:
+        self.clock.jump(-dice.choice((5, 60, 3600, 90_000)))
+
+    def _disk_full(self, dice: random.Random) -> None:
+        users = [pid for one in self.services for pid in one.pids()]
+        self.database.disk.fill(self.database.writers() or users)
+        time.sleep(dice.uniform(0.4, 1.2))
+        self.database.disk.relieve()
+        # A server that could not write its log has given up, and does not come back by itself.
+        self.database.heal()
+
+    def _platform_poisoned(self, _dice: random.Random) -> None:
+        (self._root / "poison").touch()
+
+    def _tend(self) -> None:
+        for one in self.services:
+            one.start()
+
+    def _heal(self) -> None:
+        (self._root / "poison").unlink(missing_ok=True)
+        for receiver in self.receivers:
+            receiver.manner, receiver.strike = "", None
+        self.database.disk.relieve()
+        self.database.heal()
+        self.mount.storage.dispose()
+        self._tend()
+        self._answers()
+        never = threading.Event()
+        threading.Timer(60, never.set).start() if any(one.open for one in self.clients) else None
+        for client in self.clients:
+            client.finish(never)
+        never.set()
+
+    def _drain(self) -> None:
+        """Wait until nothing is due; what waits for its time gets it by moving the clock."""
+        ends, step, before, still = time.monotonic() + 90, 45, -1, 0
+        while time.monotonic() < ends and (left := reading.due(self.mount)):
+            self._tend()
+            still = still + 1 if left == before else 0
+            before = left
+            if still >= 4:
+                self.clock.jump(step)
+                step, still = min(2 * step, 7200), 0
+            time.sleep(0.25)
+
+    def _check(self) -> list[Violation]:
+        stored = reading.stored(self.mount, since=self._anchors)
+        applied = host.applied(self._root / "applied")
+        seen = Seen(
+            acknowledged=[one for client in self.clients for one in client.acknowledged],
+            taken=[one for moderator in self.moderators for one in moderator.taken],
+            arrivals=[one for receiver in self.receivers for one in receiver.arrivals],
+            applied=applied,
+        )
+        found = check(stored, seen)
+        for client in self.clients:
+            found += [Violation("lost", f"{client.agency}: never acknowledged") for _ in client.open]
+        tally = self.tally
+        callbacks = [row for row in stored.work if row.kind == "callback"]
+        tally.rounds += 1
+        tally.acknowledged = len({one.id for one in seen.acknowledged})
+        tally.requests = sum(client.tries for client in self.clients)
+        tally.decisions, tally.effected = len(stored.decisions), sum(one.effected for one in stored.decisions)
+        tally.due, tally.delivered = len(callbacks), sum(row.state == "done" for row in callbacks)
+        tally.arrivals, tally.entries = len(seen.arrivals), len(stored.journal)
+        tally.fell, tally.seconds = sum(one.fell for one in self.services), time.monotonic() - self._started
+        tally.violations, tally.surprises = found, [line for client in self.clients for line in client.surprises]
+        return found
+
+    def _answers(self) -> None:
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            self._tend()
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self._port}/notices/healthz", timeout=5):
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"the web does not answer: {self.web.log.read_text()[-2000:]}")
+
+    def _enrolled(self, number: int, receiver: Receiver) -> Client:
+        options = {"place": "BE", "instruments": _INSTRUMENTS, "callback_url": receiver.url}
+        new = agencies.enrol(self.mount, f"Unit {number}", now=self.mount.clock(), **options)
+        receiver.agency, receiver.secret = new.agency_id, new.webhook_secret or ""
+        dice = random.Random(f"{self._seed} client {number}")
+        return Client(self._port, new.agency_id, new.token, f"U{number}", dice)
+
+    def _service(self, name: str, *arguments: str) -> Service:
+        paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+        environment = {**os.environ, "FAULTS_ROOT": str(self._root), "FAULTS_URL": self.database.url, "PYTHONPATH": paths}
+        log = self._root / f"{name.replace(' ', '-')}.log"
+        return Service(name, [sys.executable, *arguments], environment, log)
+
+
+def _gunicorn(port: int) -> list[str]:
+    config = str(ROOT / "tests" / "bench" / "gunicorn.conf.py")
+    size = ("--workers", "2", "--threads", "4", "--worker-class", "gthread", "--preload")
+    return ["-m", "gunicorn", "tests.faults.host:create_app()", "--bind", f"127.0.0.1:{port}", "--config", config, *size]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

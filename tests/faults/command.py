@@ -1,0 +1,74 @@
+"""The command: rounds of faults, and the table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .arena import ENGINES, Arena, Tally
+from .table import lines, write
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; return 0 where everything held, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=12, help="rounds on each database")
+    parser.add_argument("--faults", type=int, default=12, help="faults in each round")
+    parser.add_argument("--minutes", type=float, default=60, help="begin no round after so long, on each database")
+    parser.add_argument("--seed", type=int, default=None, help="draws the same faults again")
+    parser.add_argument("--engine", choices=list(ENGINES), action="append", help="only this database")
+    parser.add_argument("--no-mount", action="store_true", help="limit file sizes instead of filling a tmpfs")
+    parser.add_argument("--write", action="store_true", help="write docs/faults.md")
+    options = parser.parse_args(arguments)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10_000)
+    engines = options.engine or list(ENGINES)
+    print(
+        f"Faults on {' and '.join(engines)}, seed {seed}: gunicorn, two workers, four agencies with receivers and two "
+        "moderators\nare started on loopback, and killed, stalled, filled up and misled; after each round everything "
+        "that was promised is checked.",
+        flush=True,
+    )
+    tallies = [_fire(one, options, seed=seed) for one in engines]
+    print("\n" + "\n".join(lines(tallies)))
+    if options.write:
+        print(f"\nwritten: {write(tallies, seed=seed, rounds=options.rounds)}")
+    return 1 if any(one.violations or one.surprises for one in tallies) else 0
+
+
+def _fire(engine: str, options: argparse.Namespace, *, seed: int) -> Tally:
+    root = Path(tempfile.mkdtemp(prefix="notice-intake-faults-"))
+    root.chmod(0o755)
+    ends = time.monotonic() + options.minutes * 60
+    with Arena(engine, root, seed=seed, mount=not options.no_mount) as arena:
+        for number in range(options.rounds):
+            dice = random.Random(f"{seed} {engine} {number}")
+            plan = planned(arena.kinds(), options.faults, dice)
+            began = time.monotonic()
+            found = arena.round(plan, dice)
+            tally = arena.tally
+            print(
+                f"  {engine} round {number + 1}: {time.monotonic() - began:.0f} s, {sum(tally.faults.values())} faults, "
+                f"{tally.acknowledged} acknowledged, {tally.delivered} of {tally.due} delivered, {len(found)} violations",
+                flush=True,
+            )
+            if found or tally.surprises:
+                print(f"  with {', '.join(plan)}; logs are kept in {root}")
+                print("\n".join(f"    {one}" for one in [*found[:20], *tally.surprises[:10]]), flush=True)
+                return tally
+            if time.monotonic() > ends:
+                break
+    shutil.rmtree(root, ignore_errors=True)
+    return arena.tally
+
+
+def planned(kinds: Sequence[str], count: int, dice: random.Random) -> list[str]:
+    """Draw the faults of a round. Receivers are set first: the rest happens while they misbehave."""
+    endpoints = [one for one in kinds if one.startswith("endpoint: ")]
+    others = [one for one in kinds if one not in endpoints]
+    first = dice.sample(endpoints, min(2, count // 4))
+    return first + [dice.choice(others) for _ in range(count - len(first))]
