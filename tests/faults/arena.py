@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -158,6 +159,11 @@ class Arena:
         self._drain()
         return self._check()
 
+    def keep(self) -> None:
+        """Copy the file of an SQLite database to where the logs are: its disk goes."""
+        for one in self.database.disk.where.glob("faults.db*"):
+            shutil.copy(one, self._root)
+
     def kinds(self) -> list[str]:
         """Return the faults that can be injected here, by name."""
         own = ("web killed", "web process killed", "worker killed", "worker killed while it delivers")
@@ -298,15 +304,16 @@ class Arena:
 
     def _service(self, name: str, *arguments: str) -> Service:
         paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
-        environment = {**os.environ, "FAULTS_ROOT": str(self._root), "FAULTS_URL": self.database.url, "PYTHONPATH": paths}
+        own = {"FAULTS_ROOT": str(self._root), "FAULTS_URL": self.database.url, "PYTHONPATH": paths}
         log = self._root / f"{name.replace(' ', '-')}.log"
-        return Service(name, [sys.executable, *arguments], environment, log)
+        return Service(name, [sys.executable, *arguments], {**os.environ, **own}, log)
 
 
 def _gunicorn(port: int) -> list[str]:
     config = str(ROOT / "tests" / "bench" / "gunicorn.conf.py")
+    where = ("--bind", f"127.0.0.1:{port}", "--config", config)
     size = ("--workers", "2", "--threads", "4", "--worker-class", "gthread", "--preload")
-    return ["-m", "gunicorn", "tests.faults.host:create_app()", "--bind", f"127.0.0.1:{port}", "--config", config, *size]
+    return ["-m", "gunicorn", "tests.faults.host:create_app()", *where, *size]
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .arena import ENGINES, Arena, Tally
@@ -33,10 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "that was promised is checked.",
         flush=True,
     )
-    tallies = [_fire(one, options, seed=seed) for one in engines]
+    # Side by side: most of a round is waiting for processes to come up.
+    with ThreadPoolExecutor(len(engines)) as pool:
+        tallies = list(pool.map(lambda one: _fire(one, options, seed=seed), engines))
     print("\n" + "\n".join(lines(tallies)))
     if options.write:
-        print(f"\nwritten: {write(tallies, seed=seed, rounds=options.rounds)}")
+        print(f"\nwritten: {write(tallies, seed=seed, faults_each=options.faults)}")
     return 1 if any(one.violations or one.surprises for one in tallies) else 0
 
 
@@ -51,13 +54,15 @@ def _fire(engine: str, options: argparse.Namespace, *, seed: int) -> Tally:
             began = time.monotonic()
             found = arena.round(plan, dice)
             tally = arena.tally
+            took, injected = time.monotonic() - began, sum(tally.faults.values())
+            told = f"{tally.acknowledged} acknowledged, {tally.delivered} of {tally.due} delivered"
             print(
-                f"  {engine} round {number + 1}: {time.monotonic() - began:.0f} s, {sum(tally.faults.values())} faults, "
-                f"{tally.acknowledged} acknowledged, {tally.delivered} of {tally.due} delivered, {len(found)} violations",
+                f"  {engine} round {number + 1}: {took:.0f} s, {injected} faults, {told}, {len(found)} violations",
                 flush=True,
             )
             if found or tally.surprises:
-                print(f"  with {', '.join(plan)}; logs are kept in {root}")
+                arena.keep()
+                print(f"  with {', '.join(plan)}; logs (and an SQLite file) are kept in {root}")
                 print("\n".join(f"    {one}" for one in [*found[:20], *tally.surprises[:10]]), flush=True)
                 return tally
             if time.monotonic() > ends:

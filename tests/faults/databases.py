@@ -168,5 +168,6 @@ class Postgres:
 
         how = dice.choice(("fast", "immediate"))
         arguments = ("-w", "-m", how, "-D", str(self._server.pgdata), "stop")
+        server = self._server
         with suppress(subprocess.SubprocessError):
-            running.pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=9)
+            running.pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=9)

@@ -95,7 +95,7 @@ def create_app() -> Flask:
         try:
             return _decide(mount, who=request.args["who"], again=request.args.get("again"))
         except NoticeIntakeError as error:
-            return {"error": error.title}, error.status
+            return {"error": type(error).__name__}, 409
 
     return app
 

@@ -226,10 +226,12 @@ def _effected(stored: Stored, seen: Seen) -> Iterator[Violation]:
         work, case = enforcing.get(decision.id), cases.get(decision.case)
         state = work.state if work is not None else None
         current = case is not None and case.decision == decision.id
-        given_up = state == "dead" and case is not None and (case.state == "failed" or not current)
+        # On the desk what was given up stands in a list of its own; its case failed, or was opened again since.
+        given_up = state == "dead" and case is not None and (case.state in ("failed", "open") or not current)
         replaced = state == "cancelled" and not current
         if not (state == "due" or given_up or replaced):
-            yield Violation("not effected", f"{decision.id}: its work is {state or 'not there'}")
+            where = f"its work is {state or 'not there'}, its case {case.state if case else 'not there'}"
+            yield Violation("not effected", f"{decision.id}: {where}")
     known = {row.id for row in stored.decisions}
     for applied in seen.applied - known:
         yield Violation("phantom effect", applied)

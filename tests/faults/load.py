@@ -88,7 +88,8 @@ class Client:
     def _post(self, path: str, body: bytes, keyed: dict[str, Any] | None = None) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/x-ndjson"}
         if keyed is not None:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": f"faults-key-{keyed['agency_reference']:_>12}"}
+            key = f"faults-key-{keyed['agency_reference']:_>12}"
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
         with _connected(self.port) as connection:
             connection.request("POST", f"{PREFIX}/v1/referrals{path}", body, headers)
             answer = connection.getresponse()

@@ -55,13 +55,14 @@ def lines(tallies: Sequence[Tally]) -> list[str]:
     return found[:-1]
 
 
-def write(tallies: Sequence[Tally], *, seed: int, rounds: int) -> Path:
+def write(tallies: Sequence[Tally], *, seed: int, faults_each: int) -> Path:
     """Write the page with what was measured; return where."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     first, second = _tables(lines(tallies))
     text = (Path(__file__).with_name("page.md")).read_text()
     text = text.replace("{figures}", first).replace("{faults}", second)
-    text = text.replace("{seed}", str(seed)).replace("{rounds}", str(rounds))
+    most = max(one.rounds for one in tallies)
+    text = text.replace("{rounds}", str(most)).replace("{seed}", str(seed)).replace("{each}", str(faults_each))
     _PAGE.write_text(text.replace("{machine}", f"{platform.system()} {platform.machine()}, Python {version}"))
     return _PAGE
 

@@ -116,6 +116,7 @@ def test_the_table_above_knows_every_kind():
         ({}, {"arrivals": [*SEEN.arrivals, arrival(1, at=50, accepted_at=51)]}),
         ({}, {"arrivals": [arrival(1, at=5, accepted_at=None), *SEEN.arrivals]}),
         ({"decisions": UNEFFECTED, "work": work(4, state="dead"), "cases": [CaseRow("cas", "failed", "dec")]}, {}),
+        ({"decisions": UNEFFECTED, "work": work(4, state="dead"), "cases": [CaseRow("cas", "open", "dec")]}, {}),
         (
             {
                 "cases": [CaseRow("cas", "closed", "dec2")],
@@ -126,7 +127,14 @@ def test_the_table_above_knows_every_kind():
         ),
         ({"work": work(3, state="feed")}, {"arrivals": SEEN.arrivals[:2]}),
     ],
-    ids=["a callback twice", "refused, then taken", "given up where a person sees it", "decided anew", "polled"],
+    ids=[
+        "a callback twice",
+        "refused, then taken",
+        "given up where a person sees it",
+        "given up and open again",
+        "decided anew",
+        "polled",
+    ],
 )
 def test_what_is_allowed_is_no_violation(stored, seen):
     assert check(replace(STORED, **stored), replace(SEEN, **seen)) == []
