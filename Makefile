@@ -12,7 +12,7 @@ FOUND := $(shell for name in $(PYTHON) python3.13 python3.12 python3.11 python3.
 CHROMIUM := $(shell for name in "$$NOTICE_INTAKE_TEST_CHROMIUM" chromium chromium-browser google-chrome; do \
 	if [ -n "$$name" ] && command -v "$$name" >/dev/null 2>&1; then command -v "$$name"; break; fi; done)
 
-.PHONY: help demo test lint bench schemas
+.PHONY: help demo test lint bench faults schemas
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -22,6 +22,7 @@ help: ## print this list
 	@echo "make test            the tests (ARGS='-k name' chooses; browser tests where a Chromium is found)"
 	@echo "make lint            ruff, mypy and the import contracts"
 	@echo "make bench           side-by-side figures: ratios within one run"
+	@echo "make faults          kills, stalls and fills up everything on both databases, and checks what must hold"
 	@echo "make schemas         write the published contract into schemas/ again"
 	@echo ""
 	@echo "Needs Python 3.11 or newer, pip and make. Everything is installed into $(VENV)/."
@@ -40,6 +41,9 @@ lint: $(VENV)/.lint ## ruff, mypy, import contracts
 
 bench: $(VENV)/.test ## side-by-side ratios
 	@$(PY) -m tests.bench $(ARGS)
+
+faults: $(VENV)/.test ## injected faults, and what must hold after them
+	@$(PY) -m tests.faults $(ARGS)
 
 schemas: $(VENV)/.demo ## rewrite schemas/
 	@echo "Writing schemas/ from the definitions in notice_intake/contract and notice_intake/regimes."

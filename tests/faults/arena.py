@@ -103,7 +103,7 @@ class Tally:
 class Arena:
     """One database with all its processes. Use it as a context: it ends what it started."""
 
-    def __init__(self, engine: str, root: Path, *, seed: int, mount: bool = True) -> None:
+    def __init__(self, engine: str, root: Path, *, seed: int, mount: bool = True, workers: int = 2) -> None:
         self.tally, self._root, self._seed = Tally(engine), root, seed
         self._stack = ExitStack()
         self.database = ENGINES[engine](root, mount=mount)
@@ -119,7 +119,7 @@ class Arena:
         self.moderators = [Moderator(self._port, f"m-{number}", one) for number, one in enumerate(dice)]
         self.web = self._service("web", *_gunicorn(self._port))
         work = ("-m", "flask", "--app", "tests.faults.host", "notice-intake", "work")
-        self.workers = [self._service(f"worker {number}", *work) for number in (1, 2)]
+        self.workers = [self._service(f"worker {number}", *work) for number in range(1, workers + 1)]
         self.services = [self.web, *self.workers]
         self._anchors: list[journal_check.Anchor] = []
         self._started = time.monotonic()
@@ -257,7 +257,7 @@ class Arena:
             self._tend()
             still = still + 1 if left == before else 0
             before = left
-            if still >= 4:
+            if still >= 2:
                 self.clock.jump(step)
                 step, still = min(2 * step, 7200), 0
             time.sleep(0.25)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import random
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
+from notice_intake import Moderator
+from notice_intake.core.queue import QueueFilter
+from notice_intake.errors import PlatformRefused
+from notice_intake.flows import claims, decide, desk_queries
+from notice_intake.flows.work import work
 
 from .arena import Arena
 from .command import planned
+from .host import REMOVE
 from .invariants import KINDS
 
 SHORT = {
@@ -26,7 +35,7 @@ def test_nothing_is_lost_or_out_of_order_in_a_short_round_of_faults(engine):
         root = Path(name)
         root.chmod(0o755)
         # No mount in a test run: the disk is full by a limit on the size of files.
-        with Arena(engine, root, seed=1, mount=False) as arena:
+        with Arena(engine, root, seed=1, mount=False, workers=2 if engine == "sqlite" else 1) as arena:
             found = arena.round(SHORT[engine], random.Random(1))
             tally = arena.tally
     assert found == []
@@ -48,3 +57,30 @@ def test_a_seed_draws_the_same_faults_again():
 def test_the_page_says_what_each_violation_is_called():
     page = Path(__file__).with_name("page.md").read_text()
     assert [kind for kind in KINDS if kind not in page] == []
+
+
+def test_a_case_that_failed_and_is_referred_again_is_open_and_its_work_still_stands_on_the_desk(make_house):
+    """What the checker allows as visible: given up, and open again because somebody referred it once more."""
+    house = make_house(undo_seconds=0)
+    agency = house.agency()
+    house.platform.faults.append(PlatformRefused("A placeholder refusal."))
+    agency.refer(agency.document("https://platform.example/p9"))
+    desk = {"moderator": Moderator("m-1", "Moderator One", frozenset({"moderator"})), "now": house.clock.now}
+    case_id = claims.claim_next(house.mount, QueueFilter(), **desk)
+    version = desk_queries.case_file(house.mount, case_id, **desk).row.version
+    decide.decide(house.mount, case_id, REMOVE, version=version, **desk)
+    work(house.mount, stop=threading.Event(), once=True)
+    states = []
+    for again in (False, True):
+        if again:
+            agency.refer(agency.document("https://platform.example/p9"))
+        with house.mount.storage.read() as tx:
+            states.append(tx.execute(select(tx.tables.case.c.state)).scalar_one())
+            given_up = tx.execute(select(tx.tables.outbox.c.kind).where(tx.tables.outbox.c.state == "dead")).scalars()
+            assert list(given_up) == ["enforce"]
+    assert states == ["failed", "open"]
+    house.gate.moderator = Moderator("m-2", "Engineer Two", frozenset({"engineer"}))
+    page = house.client.get("/notices/desk/effects")
+    assert page.status_code == 200
+    assert case_id in page.text
+    assert "A placeholder refusal." in page.text
