@@ -22,7 +22,7 @@ from .host import REMOVE
 from .invariants import KINDS
 
 SHORT = {
-    "sqlite": ["endpoint: reset", "worker killed", "disk full", "web process killed", "worker stalled past its lease"],
+    "sqlite": ["endpoint: hang", "worker killed", "disk full", "web process killed", "worker stalled past its lease"],
     "postgresql": ["endpoint: errors", "database killed", "worker killed while it delivers", "database backend killed"],
 }
 
