@@ -15,6 +15,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from .cli_keys import add_agency_commands, evidence_group
+from .cli_retention import add_retention_commands
 from .errors import NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, imports
 from .flows.health import readiness
@@ -42,6 +43,7 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
     group.add_command(evidence_group(mount_of, guarded=_guarded))
+    add_retention_commands(group, mount_of, guarded=_guarded)
     return group
 
 

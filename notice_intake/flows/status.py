@@ -85,6 +85,7 @@ def _view(row: Any, items: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]
         "updated_at": _time(row.updated_at),
         "sequence": row.sequence,
         "status_path": path_of(row.id),
+        **({"purged_at": _time(row.purged_at)} if row.purged_at is not None else {}),
         "items": [
             {
                 "id": item.id,

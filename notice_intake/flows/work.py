@@ -21,7 +21,7 @@ from ..delivery.sender import Sender
 from ..errors import TemporarilyUnavailable
 from ..store import agencies, outbox
 from ..store.agencies import Endpoint
-from . import claims, evidence, once
+from . import claims, evidence, once, retention
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
@@ -109,6 +109,7 @@ def _turn(run: _Run) -> bool:
         claims.expire(run.mount, now=now)
         evidence.forget(run.mount, now=now)
         once.forget(run.mount, now=now)
+        retention.purge_due(run.mount, now=now)
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
     landed = _land(run, timeout=0.05) if run.flying else 0

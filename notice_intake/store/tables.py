@@ -24,6 +24,7 @@ from sqlalchemy import (
 from .columns import Id, Json, Serial, UtcDateTime
 from .columns import reference as _reference
 from .message_tables import messages as _messages
+from .retention_tables import retention as _retention
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -57,12 +58,13 @@ class Tables:
     message: Table
     mention: Table
     answered: Table
+    hold: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages)
+    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages, _retention)
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -141,6 +143,8 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("original", LargeBinary),
         Column("receipt", Text, nullable=False),
         Column("signature_id", Id),
+        # Since when body, original and links are gone.
+        Column("purged_at", UtcDateTime),
         UniqueConstraint("agency_reference", "agency_id"),
         Index(None, "agency_id", "updated_at", "id"),
         # A row holds some 2.5 kB: PostgreSQL would try to compress each body at 2.
@@ -149,6 +153,8 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
     keyed = text("idempotency_key IS NOT NULL")
     columns = (referral.c.agency_id, referral.c.idempotency_key)
     Index(f"uq_{prefix}referral_idempotency", *columns, unique=True, sqlite_where=keyed, postgresql_where=keyed)
+    signed = text("signature_id IS NOT NULL")
+    Index(f"ix_{prefix}referral_signature", referral.c.signature_id, sqlite_where=signed, postgresql_where=signed)
     return {"referral": referral}
 
 
@@ -184,10 +190,16 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
+        # When the purge looks at it again, where it looked before the case was to be purged.
+        Column("look_at", UtcDateTime),
     )
     Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
     held = text("claimed_by IS NOT NULL")
+    old = text("state = 'closed' AND look_at IS NULL")
+    Index(f"ix_{prefix}case_closed", case.c.updated_at, case.c.id, sqlite_where=old, postgresql_where=old)
+    looked = text("look_at IS NOT NULL")
+    Index(f"ix_{prefix}case_look", case.c.look_at, case.c.id, sqlite_where=looked, postgresql_where=looked)
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
     return {"case": case}
 
@@ -261,7 +273,11 @@ def _decisions(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("location", Text, nullable=False),
         Column("sha256", String(64), nullable=False),
         Column("facts", Json, nullable=False),
+        # Its case is purged: the platform is to destroy the copy, then the row goes.
+        Column("released_at", UtcDateTime),
     )
+    loose = text("released_at IS NOT NULL")
+    Index(f"ix_{prefix}evidence_released", evidence.c.id, sqlite_where=loose, postgresql_where=loose)
     return {"decision": decision, "evidence": evidence}
 
 
