@@ -32,7 +32,7 @@ def add_retention_commands(group: click.Group, mount_of: MountOf, *, guarded: Gu
 
 
 def _purge(mount_of: MountOf, guarded: Guarded) -> click.Command:
-    @click.command("purge", help="Delete what was kept long enough. Exit 0: nothing is left to purge; 1: there is more.")
+    @click.command("purge", help="Delete what was kept long enough. Exits with 1 where there is more.")
     @click.option("--dry-run", is_flag=True, help="Say what would go; change nothing.")
     @click.option("--before", type=click.DateTime(), help="Only what was to be purged at this time (UTC).")
     @click.option("--limit", type=click.IntRange(1), help="Stop after about so many cases.")

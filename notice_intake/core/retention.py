@@ -36,9 +36,10 @@ class Retention:
         return self.restricted if outcome in RESTRICTIVE else self.other
 
 
+NO_PERIOD = Retention()
 #: A complaint can be lodged for six months after the decision, whatever it was.
 COMPLAINTS = Retention(SIX_MONTHS, SIX_MONTHS, "Art. 20(1) Reg. (EU) 2022/2065: complaints for six months")
-#: What was removed, and data that belongs to it, is preserved; longer where an authority or court asks, which is a hold.
+#: What was removed, and data that belongs to it; for longer where an authority or a court asks, which is a hold.
 PRESERVATION = Retention(SIX_MONTHS, SIX_MONTHS, "Art. 6 Reg. (EU) 2021/784: preserved for six months")
 
 
@@ -113,7 +114,7 @@ def judge(case: Closed, *, rules: Mapping[str, Retention], periods: Periods, now
         (Kept.HELD, case.held),
     )
     ends = case.changed_at + max(
-        periods.of_instrument(code, rules.get(code, Retention()), outcome=case.outcome) for code in case.instruments
+        periods.of_instrument(code, rules.get(code, NO_PERIOD), outcome=case.outcome) for code in case.instruments
     )
     for why, holds in waits:
         if holds:

@@ -123,10 +123,10 @@ def hold(tx: Tx, row: dict[str, Any]) -> None:
 
 
 def lift(tx: Tx, obj: str, *, now: datetime) -> int:
-    """Lift the holds on an object, and have its cases looked at again; return how many."""
-    t = tx.tables
-    lifted = tx.execute(update(t.hold).where(t.hold.c.object == obj, t.hold.c.lifted_at.is_(None)).values(lifted_at=now))
-    return int(lifted.rowcount)
+    """Lift the holds on an object; return how many."""
+    table = tx.tables.hold
+    here = update(table).where(table.c.object == obj, table.c.lifted_at.is_(None))
+    return int(tx.execute(here.values(lifted_at=now)).rowcount)
 
 
 def holds(tx: Tx) -> Sequence[Row[Any]]:

@@ -97,7 +97,7 @@ def _fitting(found: Sequence[Row[Any]], most: int) -> list[Row[Any]]:
 
 
 def dossiers(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime, lock: bool = True) -> list[Dossier]:
-    """Return what has to be looked at before cases are purged; their referrals are locked where nobody else has them."""
+    """Return what has to be looked at before cases are purged; their referrals are locked, if free."""
     found = {row.id: Dossier(row.id, row) for row in rows}
     item = tx.tables.item
     for one in tx.execute(select(item).where(item.c.case_id.in_(found))):
@@ -158,9 +158,7 @@ def _add_messages(tx: Tx, found: Mapping[str, Dossier]) -> None:
             found[one.case_id].unanswered.add(MessageKind(one.kind))
 
 
-def _add_holds(
-    tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str, Dossier], *, now: datetime
-) -> None:
+def _add_holds(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str, Dossier], *, now: datetime) -> None:
     table = tx.tables.hold
     agencies = {one.agency_id for dossier in found.values() for one in dossier.items}
     running = and_(table.c.lifted_at.is_(None), or_(table.c.until.is_(None), table.c.until > now))
