@@ -44,6 +44,7 @@ bench: $(VENV)/.test ## side-by-side ratios
 schemas: $(VENV)/.demo ## rewrite schemas/
 	@echo "Writing schemas/ from the definitions in notice_intake/contract and notice_intake/regimes."
 	@$(PY) -m notice_intake.regimes.publish
+	@$(PY) -m tests.contract.vectors
 
 # A stamp for each set of requirements, so that a second run installs nothing.
 $(VENV)/.demo: $(VENV)/.made pyproject.toml

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_endpoints import endpoint_group
 from .cli_keys import add_agency_commands, evidence_group
 from .cli_retention import add_retention_commands
+from .cli_secrets import secrets_group
+from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
-from .flows import agencies, imports
+from .flows import agencies, expiry, imports, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
 from .store import agencies as agency_store
-from .store import migrate
+from .store import key_life, key_sources, migrate
 
 MountOf = Callable[[], Mount]
 _NO_TABLES = (
@@ -40,10 +44,12 @@ def command_group(mount_of: MountOf, *, name: str) -> click.Group:
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
     for command in (_work(mount_of), _check(mount_of), _import(mount_of)):
         group.add_command(command)
+    group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
     group.add_command(_agency(mount_of))
-    group.add_command(evidence_group(mount_of, guarded=_guarded))
     add_retention_commands(group, mount_of, guarded=_guarded)
+    for made in (evidence_group, endpoint_group, secrets_group):
+        group.add_command(made(mount_of, guarded=_guarded))
     return group
 
 
@@ -71,7 +77,9 @@ def _work(mount_of: MountOf) -> click.Command:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        tally = work(mount_of(), stop=stop, once=once, within=app.app_context)
+        mount = mount_of()
+        with sandbox.worked(_sandbox_of(mount), stop=stop, once=once, within=app.app_context):
+            tally = work(mount, stop=stop, once=once, within=app.app_context)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command
@@ -81,11 +89,17 @@ def _check(mount_of: MountOf) -> click.Command:
     @click.command("check", help="Say whether this mount is ready; exit 1 where it is not.")
     @_guarded
     def command() -> None:
-        mount = mount_of()
-        checks = readiness(mount, now=mount.clock())
-        for name, state in checks.items():
-            click.echo(f"{name}: {state}")
-        if any(state != "ok" for state in checks.values()):
+        good = True
+        for mount in _both(mount_of()):
+            word = "sandbox " if mount.sandbox else ""
+            checks = readiness(mount, now=mount.clock())
+            for name, state in checks.items():
+                click.echo(f"{word}{name}: {state}")
+                good = good and state == "ok"
+            if checks.get("tables") == "ok":
+                for line in expiry.warnings(mount, now=mount.clock()):
+                    click.echo(f"{word}warning: {line}")
+        if not good:
             sys.exit(1)
 
     return command
@@ -97,16 +111,48 @@ def _db(mount_of: MountOf) -> click.Group:
     @group.command("upgrade", help="Bring the tables to what this version needs.")
     @_guarded
     def upgrade() -> None:
-        migrate.upgrade(mount_of().storage)
+        for mount in _both(mount_of()):
+            migrate.upgrade(mount.storage)
         click.echo(f"tables are at {migrate.current(mount_of().storage)}")
 
     @group.command("downgrade", help="Go back to a revision; 'base' drops every table.")
     @click.argument("revision")
     @_guarded
     def downgrade(revision: str) -> None:
-        migrate.downgrade(mount_of().storage, revision)
+        for mount in _both(mount_of()):
+            migrate.downgrade(mount.storage, revision)
         click.echo(f"tables are at {migrate.current(mount_of().storage) or 'base'}")
 
+    return group
+
+
+def _sandbox_of(mount: Mount) -> Mount | None:
+    found: Mount | None = current_app.extensions["notice_intake"].get(mount.name + sandbox.SUFFIX)
+    return found
+
+
+def _both(mount: Mount) -> list[Mount]:
+    beside = _sandbox_of(mount)
+    return [mount] if beside is None else [mount, beside]
+
+
+def _sandbox(mount_of: MountOf) -> click.Group:
+    group = click.Group("sandbox", help="Where agencies try things out and nothing happens.")
+
+    def sandbox_mount() -> Mount:
+        found = _sandbox_of(mount_of())
+        if found is None:
+            raise _Said("There is no sandbox. Set NOTICE_INTAKE_SANDBOX_DAYS, such as to 14, then run 'db upgrade'.")
+        return found
+
+    @group.command("purge", help="Forget what has not changed for as long as the settings say; the worker does so too.")
+    @_guarded
+    def purge() -> None:
+        mount = sandbox_mount()
+        click.echo(f"{sandbox.forget(mount, now=mount.clock())} referrals forgotten")
+
+    group.add_command(_agency(sandbox_mount))
+    group.add_command(evidence_group(sandbox_mount, guarded=_guarded))
     return group
 
 
@@ -142,15 +188,30 @@ def _agency(mount_of: MountOf) -> click.Group:
         mount = mount_of()
         click.echo(f"{agencies.revoke(mount, agency_id, now=mount.clock())} keys revoked")
 
-    @group.command("list", help="List the agencies.")
+    @group.command("list", help="List the agencies and their keys, with when each runs out.")
     @_guarded
     def show() -> None:
-        with mount_of().storage.read() as tx:
-            for one in agency_store.everyone(tx):
-                click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
+        mount = mount_of()
+        with mount.storage.read() as tx:
+            everyone, live = agency_store.everyone(tx), key_life.live(tx)
+            sources = {one.agency_id: one for one in key_sources.everywhere(tx)}
+        for one in everyone:
+            click.echo(f"{one.id}  {one.country}  {one.name}  {', '.join(sorted(one.instruments))}")
+            for key in (key for key in live if key.agency_id == one.id):
+                click.echo(f"  {key.scheme}  {key.key_id}  {_ends(key.expires_at, now=mount.clock())}")
+            if one.id in sources:
+                failure = sources[one.id].failure
+                click.echo(f"  keys from {sources[one.id].url}{f' (failing: {failure})' if failure else ''}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
     return group
+
+
+def _ends(expires_at: datetime | None, *, now: datetime) -> str:
+    if expires_at is None:
+        return "does not run out"
+    left = days_left(expires_at, now=now)
+    return f"runs out on {expires_at:%Y-%m-%d}, in {left} days" if left else f"ran out on {expires_at:%Y-%m-%d}"
 
 
 def _import(mount_of: MountOf) -> click.Group:

@@ -103,6 +103,12 @@ class PreconditionMissing(NoticeIntakeError):
     code = "precondition-required"
 
 
+class PreconditionRefused(NoticeIntakeError):
+    """If-Match must be * or ETags in quotes, as they were given to you."""
+
+    code = "if-match-invalid"
+
+
 class ReferralChanged(NoticeIntakeError):
     """The referral has changed since you read it."""
 

@@ -17,13 +17,14 @@ from flask import Blueprint, Flask, current_app
 from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
+from .flows import sandbox
 from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import MIN_KEY, Settings
 from .store.storage import Storage
-from .web.api.blueprint import api_blueprint
+from .web.api.blueprint import api_blueprint, sandbox_blueprint
 from .web.desk.blueprint import desk_blueprint
 
 #: The regimes that every mount knows unless it is given others.
@@ -72,14 +73,18 @@ class NoticeIntake:
         mounts = app.extensions.setdefault(EXTENSION, {})
         if name in mounts:
             raise _taken(name)
-        mounts[name] = mount = self._mount(app, name)
+        mount = self._put(app, name)
         prefix = url_prefix.rstrip("/")
         api, desk = self.api_blueprint(name=name), self.desk_blueprint(name=name + DESK)
+        doors = {prefix or None: api}
+        if mount.settings.sandbox_days:
+            doors[f"{prefix}/sandbox"] = self.sandbox_blueprint(name=name + sandbox.SUFFIX)
         csrf = app.extensions.get("csrf")
-        if csrf is not None and hasattr(csrf, "exempt"):
-            # Agencies have no cookies and no forms; the desk stays under the host's own protection as well.
-            csrf.exempt(api)
-        app.register_blueprint(api, url_prefix=prefix or None)
+        for place, door in doors.items():
+            if csrf is not None and hasattr(csrf, "exempt"):
+                # Agencies have no cookies and no forms; the desk stays under the host's own protection as well.
+                csrf.exempt(door)
+            app.register_blueprint(door, url_prefix=place)
         app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
         return mount
 
@@ -96,18 +101,29 @@ class NoticeIntake:
         shared = name.removesuffix(DESK)
         return self._bound(desk_blueprint(_mount_of(shared), name=name), shared)
 
+    def sandbox_blueprint(self, *, name: str = EXTENSION + sandbox.SUFFIX) -> Blueprint:
+        """Return a fresh blueprint of the sandbox, to be registered where the host likes, for the API ``x``."""
+        return self._bound(sandbox_blueprint(_mount_of(name), name=name), name.removesuffix(sandbox.SUFFIX))
+
     def _bound(self, blueprint: Blueprint, name: str) -> Blueprint:
         """Have the mount put together once an app registers the blueprint, where it is not there yet."""
 
         def bind(state: Any) -> None:
             mounts = state.app.extensions.setdefault(EXTENSION, {})
             if name not in mounts:
-                mounts[name] = self._mount(state.app, name)
+                self._put(state.app, name)
             elif mounts[name] not in self._made:
                 raise _taken(name)
 
         blueprint.record(bind)
         return blueprint
+
+    def _put(self, app: Flask, name: str) -> Mount:
+        mounts = app.extensions.setdefault(EXTENSION, {})
+        mounts[name] = mount = self._mount(app, name)
+        if mount.settings.sandbox_days:
+            mounts[name + sandbox.SUFFIX] = sandbox.beside(mount)
+        return mount
 
     def _mount(self, app: Flask, name: str) -> Mount:
         parts = self._parts
@@ -146,7 +162,7 @@ def _taken(name: str) -> SettingsError:
 
 def _environment() -> dict[str, str]:
     # What the command of notice_intake.client reads may stand in the same environment.
-    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET")
+    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET", "NOTICE_INTAKE_KEY_PASSWORD")
     ours = {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and key not in others}
     return {key: value for key, value in ours.items() if "_TEST_" not in key}
 

@@ -77,6 +77,8 @@ class Settings:
     rate_failures: int = 20
     #: Where requests are counted: ``memory://`` in each process by itself, or what the library ``limits`` can reach.
     rate_storage: str = "memory://"
+    #: How many days the sandbox keeps what agencies try out in it; 0: there is no sandbox.
+    sandbox_days: int = 0
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
     #: The platform's name, shown in the desk's title; empty for none.
@@ -149,7 +151,10 @@ class Settings:
 #: What has to be 1 or more.
 _POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
 #: What may be 0.
-_NOT_NEGATIVE = ("undo_seconds", "rate_agency", "rate_address", "rate_failures", "retention_days")
+_NOT_NEGATIVE = (
+    *("undo_seconds", "rate_agency", "rate_address", "rate_failures"),
+    *("sandbox_days", "retention_days"),
+)
 _HINTS = typing.get_type_hints(Settings)
 
 

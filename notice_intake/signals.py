@@ -18,12 +18,16 @@ decision_recorded = _namespace.signal("decision-recorded")
 decision_effected = _namespace.signal("decision-effected")
 #: An effect was given up and waits for a person: ``effect_id``, ``kind``, ``reason``.
 effect_given_up = _namespace.signal("effect-given-up")
+#: A key runs out in 14, 3 or 1 days: ``agency_id``, ``key_id``, ``scheme``, ``expires_at``, ``days``.
+key_expiring = _namespace.signal("key-expiring")
 #: There is work for the worker: nothing else is said, since the outbox knows it all.
 work_waiting = _namespace.signal("work-waiting")
 
 
 def send(signal: NamedSignal, mount: Any, **facts: Any) -> None:
-    """Tell the listeners, each by itself; ``mount`` is the sender."""
+    """Tell the listeners, each by itself; ``mount`` is the sender. Of a sandbox nobody is told: it is not real."""
+    if mount.sandbox:
+        return
     for receiver in signal.receivers_for(mount):
         try:
             receiver(mount, **facts)

@@ -25,15 +25,22 @@ GIVEN = {
     "web/api/counting.py:incr": "the Storage of limits",
     "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
+    "cli_endpoints.py:command": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
+    "web/api/blueprint.py:get_converter": "Werkzeug's Rule",
     "delivery/guard.py:init_poolmanager": "requests' HTTPAdapter",
     "delivery/guard.py:cert_verify": "requests' HTTPAdapter",
     "delivery/guard.py:build_connection_pool_key_attributes": "requests' HTTPAdapter",
     "web/texts.py:ngettext": "gettext's own order",
     "flows/deliver.py:attempt": "the sender is part of what it works in",
+    "client/conformance/rules.py:rule": "the list of rules reads as a table: id, promise, source",
+    **dict.fromkeys(
+        (f"client/conformance/expect.py:{one}" for one in ("that", "problem", "fault", "member", "equal")),
+        "assertions, read as a sentence: of what, and which two values",
+    ),
     "store/insertion.py:insertion": "cached by its arguments, which lru_cache compares by position",
 }
 #: A revision is a record of what was released: it is never split or shortened.

@@ -21,7 +21,8 @@ class Secrets:
             raise SettingsError("NOTICE_INTAKE_SECRET_KEYS is not set. Give at least one key of 32 characters or more.")
         self._keys = list(keys)
         self._signers: dict[str, Signer] = {}
-        self._fernet = MultiFernet([Fernet(_fernet_key(key)) for key in reversed(self._keys)])
+        ciphers = [Fernet(_fernet_key(key)) for key in reversed(self._keys)]
+        self._newest, self._fernet = ciphers[0], MultiFernet(ciphers)
 
     def signer(self, purpose: str) -> Signer:
         """Return a signer for short texts; old keys still verify."""
@@ -52,6 +53,14 @@ class Secrets:
             raise SettingsError(
                 "A stored secret cannot be read with NOTICE_INTAKE_SECRET_KEYS. Put the key that was removed back."
             ) from None
+
+    def renewed(self, token: str) -> str | None:
+        """Return a stored secret encrypted under the newest key, None where it is already. Raises as ``decrypt``."""
+        try:
+            self._newest.decrypt(token.encode())
+        except InvalidToken:
+            return self.encrypt(self.decrypt(token))
+        return None
 
 
 class _Signer(Signer):

@@ -27,6 +27,8 @@ from .plain_signature import read as read_plain
 SCHEME = "signature"
 PURPOSE = "signature"
 TAG = "notice-intake-v1"
+#: The reason, for the log, where nobody has the key: it may have come into its agency's set since that was read.
+UNKNOWN = "unknown signing key"
 #: How far ``created`` may lie in the past and in the future, and how long a signature may live, in seconds.
 PAST, FUTURE, LIFE = 300, 60, 300
 REQUIRED = ("@method", "@target-uri")
@@ -86,7 +88,7 @@ def read(envelope: Envelope, *, signer: Signer) -> Claimed:  # noqa: ARG001  not
 def check(claimed: Claimed, credential: Credential | None, *, envelope: Envelope, now: float) -> Proof:
     """Return the proof that the holder of the key signed this request, body included. The nonce is the caller's."""
     if credential is None or credential.algorithm is None or credential.public_key is None:
-        raise CredentialsRefused("unknown")
+        raise CredentialsRefused(UNKNOWN)
     if credential.revoked:
         raise CredentialsRefused("revoked")
     if credential.expires_at is not None and credential.expires_at <= now:

@@ -1,11 +1,17 @@
 """For agencies: send referrals, hear what became of them, verify callbacks.
 
-Needs ``requests`` and nothing else: neither Flask nor SQLAlchemy is imported.
+Needs ``requests`` and nothing else: neither Flask nor SQLAlchemy is imported. ``SignatureAuth`` and ``AnswerKeys`` sign
+and check signatures; they are imported when they are first asked for, and need ``cryptography`` and
+``http-message-signatures`` too.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .bearer import BearerAuth
 from .callbacks import verify_callback
 from .errors import (
+    AnswerRefused,
     BadAnswer,
     CallbackRefused,
     Conflict,
@@ -23,7 +29,12 @@ from .intake import IntakeClient, new_key
 from .results import BulkLine, Event, ItemStatusView, Receipt, ReferralStatus
 from .transport import Retries
 
+if TYPE_CHECKING:
+    from .answers import AnswerKeys as AnswerKeys
+    from .signing import SignatureAuth as SignatureAuth
+
 __all__ = [
+    "AnswerRefused",
     "BadAnswer",
     "BearerAuth",
     "BulkLine",
@@ -47,3 +58,12 @@ __all__ = [
     "new_key",
     "verify_callback",
 ]
+
+#: Not in ``__all__``: a star import must not need what signing needs.
+_LAZY = {"AnswerKeys": "answers", "SignatureAuth": "signing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LAZY[name]}", __name__), name)

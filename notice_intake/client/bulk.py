@@ -49,7 +49,7 @@ def send(transport: Transport, lines: Iterable[Line]) -> Iterator[BulkLine]:
         if sent.lines:
             _ask_why(transport, broken)
         raise
-    return _answers(response, sent)
+    return _answers(transport.chunks(response, _PIECE), response, sent)
 
 
 def _ask_why(transport: Transport, broken: Unreachable) -> None:
@@ -95,11 +95,11 @@ def _bytes(line: Line) -> bytes:
     return raw
 
 
-def _answers(response: requests.Response, sent: _Sent) -> Iterator[BulkLine]:
+def _answers(chunks: Iterator[bytes], response: requests.Response, sent: _Sent) -> Iterator[BulkLine]:
     """Yield the answers. Raises unless every line has got one, in order."""
     answered = last = 0
     with closing(response):
-        for raw in _split(response):
+        for raw in _split(chunks):
             line = read_line(parse(raw))
             if line.line <= last:
                 raise BadAnswer(f"The answer to line {line.line} comes after that to line {last}.")
@@ -113,10 +113,10 @@ def _answers(response: requests.Response, sent: _Sent) -> Iterator[BulkLine]:
         )
 
 
-def _split(response: requests.Response) -> Iterator[bytes]:
+def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     try:
-        for chunk in response.iter_content(_PIECE):
+        for chunk in chunks:
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
             if len(rest) > _LONGEST_ANSWER:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from requests.auth import AuthBase
 
 from . import commands
 from .bearer import BearerAuth
 from .commands import UsageError
+from .conformance import command as conformance
 from .errors import IntakeError
 from .intake import IntakeClient
 from .terminal import complain, show_error
 
+if TYPE_CHECKING:
+    from .answers import AnswerKeys
+
 _EPILOG: Final = """\
 The platform's address is taken from --base-url or NOTICE_INTAKE_URL, the token from --token-file or
-NOTICE_INTAKE_TOKEN; a token on the command line would stand in every list of processes.
+NOTICE_INTAKE_TOKEN; a token on the command line would stand in every list of processes. With --key requests are
+signed instead.
 
 exit codes:
   0  done
-  1  refused: by the platform, or a callback that is not the platform's
+  1  refused: by the platform, or a callback that is not the platform's; conformance: a rule is broken
   2  the command was not understood, or a file cannot be read
   3  the credentials are not accepted, or do not open this
   4  the platform cannot be reached, does not answer now, or not as it should
@@ -36,11 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)
     try:
-        if args.local:
-            return commands.verify(args)
+        if args.run in (commands.verify, conformance.run):
+            return int(args.run(args))
+        if args.run is commands.keys and args.new is not None:
+            return commands.make_key(args)
         with _client(args) as client:
-            code: int = args.run(client, args)
-        return code
+            return int(args.run(client, args))
     except UsageError as error:
         complain(f"notice-intake: {error}")
         return commands.USAGE
@@ -59,16 +68,41 @@ def _client(args: argparse.Namespace) -> IntakeClient:
     base = args.base_url or os.environ.get("NOTICE_INTAKE_URL")
     if not base:
         raise UsageError("give the platform's address with --base-url, or in NOTICE_INTAKE_URL")
+    try:
+        client = IntakeClient(base, _auth(args), allow_http=args.allow_http)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    keys = _answers(args)
+    return client if keys is None else client.pin(keys)
+
+
+def _auth(args: argparse.Namespace) -> AuthBase:
+    """Return what signs, where a key is given: no token is needed beside it."""
+    if args.key is not None:
+        signer: AuthBase = commands.signature_auth(args)
+        return signer
+    if args.key_id is not None:
+        raise UsageError("--key-id is the name of the key that --key holds")
     if args.token_file is not None:
         token = commands.read_bytes(args.token_file).decode("ascii", "replace").strip()
     else:
         token = os.environ.get("NOTICE_INTAKE_TOKEN", "").strip()
     if not token:
-        raise UsageError("give the token with --token-file, or in NOTICE_INTAKE_TOKEN")
+        raise UsageError("give the token with --token-file or in NOTICE_INTAKE_TOKEN, or a key that signs with --key")
+    return BearerAuth(token)
+
+
+def _answers(args: argparse.Namespace) -> AnswerKeys | None:
+    if args.platform_keys is None:
+        return None
+    commands.signing_parts()
+    from .answers import AnswerKeys
+
     try:
-        return IntakeClient(base, BearerAuth(token), allow_http=args.allow_http)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+        found = AnswerKeys(json.loads(commands.read_bytes(args.platform_keys)))
+    except (ValueError, AttributeError, TypeError):
+        raise UsageError(f"{args.platform_keys} holds no keys as 'notice-intake keys --json' writes them") from None
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     remote = argparse.ArgumentParser(add_help=False, parents=[shared])
     remote.add_argument("--base-url", metavar="URL", help="the platform's address, without /v1")
     remote.add_argument("--token-file", metavar="FILE", help="the file that the token stands in")
+    remote.add_argument("--key", metavar="FILE", help="sign each request with this private key, in PEM; no token then")
+    remote.add_argument("--key-id", metavar="ID", help="what the platform knows the key by; else its thumbprint")
+    remote.add_argument(
+        "--platform-keys", metavar="FILE", help="refuse answers that none of these keys signed; from keys --json"
+    )
     remote.add_argument("--allow-http", action="store_true", help="allow an address without TLS, in a closed network")
     parser = argparse.ArgumentParser(
         prog="notice-intake",
@@ -90,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     _following(known, remote)
     _messages(known, remote)
     _verifying(known, shared, remote)
+    conformance.add(known, shared)
     return parser
 
 
@@ -97,7 +137,7 @@ def _add(known: Any, name: str, run: Any, *, parent: argparse.ArgumentParser, sa
     made: argparse.ArgumentParser = known.add_parser(
         name, parents=[parent], help=says, description=says, allow_abbrev=False
     )
-    made.set_defaults(run=run, local=run is commands.verify)
+    made.set_defaults(run=run)
     return made
 
 
@@ -148,11 +188,12 @@ def _verifying(known: Any, shared: argparse.ArgumentParser, remote: argparse.Arg
     )
     verify.add_argument("--at", metavar="TIME", help="when it arrived; now, unless it is given")
     verify.add_argument("--tolerance", metavar="SECONDS", type=_seconds, default=300.0, help="300 unless it is given")
-    _add(known, "keys", commands.keys, parent=remote, says="write the platform's public keys")
+    keys = _add(known, "keys", commands.keys, parent=remote, says="write the platform's public keys, or make your own")
+    keys.add_argument("--new", metavar="FILE", help="make a key that signs requests, and write it to this file")
 
 
 def _key_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--key", help="the idempotency key; made of what is sent, unless it is given")
+    parser.add_argument("--idempotency-key", metavar="KEY", help="made of what is sent, unless it is given")
 
 
 def _seconds(text: str) -> float:

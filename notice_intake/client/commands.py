@@ -12,9 +12,11 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from ..errors import KeyNotUsable
 from .callbacks import verify_callback
 from .errors import IntakeError, RateLimited, Unavailable, Unreachable
 from .intake import IntakeClient
@@ -42,7 +44,7 @@ class UsageError(Exception):
 def submit(client: IntakeClient, args: Namespace) -> int:
     """Send a referral. The same file again gets the same receipt: its key is made of its bytes."""
     body = read_bytes(args.file)
-    receipt = client.submit(body, key=args.key or _key("submit", body))
+    receipt = client.submit(body, key=args.idempotency_key or _key("submit", body))
     if args.json:
         dump(receipt.raw)
     else:
@@ -118,14 +120,14 @@ def answer(client: IntakeClient, args: Namespace) -> int:
             found = f"has {len(open_ones)} open questions" if open_ones else "has no open question"
             raise UsageError(f"{args.referral} {found}: name one with --question, or add facts with --facts")
         question = open_ones[0]
-    key = args.key or _key("answer", args.referral.encode(), (question or "").encode(), text.encode())
+    key = args.idempotency_key or _key("answer", args.referral.encode(), (question or "").encode(), text.encode())
     return _said(client.supplement(args.referral, text=text, answers=question, sequence=args.sequence, key=key), args)
 
 
 def withdraw(client: IntakeClient, args: Namespace) -> int:
     """Take back a referral, or some of its items."""
     named = [one.encode() for one in args.item or ()]
-    key = args.key or _key("withdraw", args.referral.encode(), args.reason.encode(), *named)
+    key = args.idempotency_key or _key("withdraw", args.referral.encode(), args.reason.encode(), *named)
     return _said(
         client.withdraw(args.referral, reason=args.reason, items=args.item, sequence=args.sequence, key=key), args
     )
@@ -140,6 +142,42 @@ def keys(client: IntakeClient, args: Namespace) -> int:
     for one in found:
         say(*(one.get(name) for name in ("kid", "kty", "crv", "alg")))
     return OK
+
+
+def make_key(args: Namespace) -> int:
+    """Make a key that signs requests; write what the platform has to be given."""
+    signing = signing_parts()
+    try:
+        made = signing.new_key(Path(args.new))
+    except FileExistsError:
+        raise UsageError(f"{args.new} is there already, and a key is never written over") from None
+    except OSError as error:
+        raise UsageError(f"{args.new}: {error.strerror}") from None
+    if args.json:
+        dump({"keyid": made.key_id, "algorithm": made.public.algorithm, "jwk": json.loads(made.public.jwk)})
+        return OK
+    say("keyid", made.key_id)
+    print(signing.public_pem(made), end="", flush=True)
+    complain(f"{args.new} is the private key: keep it to yourself. Give the public one above to the platform.")
+    return OK
+
+
+def signing_parts() -> Any:
+    """Return what signs, which needs more than ``requests``."""
+    try:
+        return import_module(f"{__package__}.signing")
+    except ModuleNotFoundError as missing:
+        raise UsageError(f"signing needs {missing.name}: pip install cryptography http-message-signatures") from None
+
+
+def signature_auth(args: Namespace) -> Any:
+    """Return what signs with the key that was named."""
+    signing, pem = signing_parts(), read_bytes(args.key)
+    password = os.environ.get("NOTICE_INTAKE_KEY_PASSWORD", "").encode() or None
+    try:
+        return signing.SignatureAuth(pem, key_id=args.key_id, password=password)
+    except KeyNotUsable as error:
+        raise UsageError(f"{args.key}: {error.detail}") from None
 
 
 def verify(args: Namespace) -> int:
@@ -291,5 +329,5 @@ def _write_place(name: str | None, place: str | None) -> None:
 def exit_code(error: IntakeError) -> int:
     """Return the code that an error ends with."""
     codes = {"not-authorized": NOT_AUTHORIZED}
-    codes |= dict.fromkeys(("rate-limited", "unavailable", "unreachable", "bad-answer"), UNREACHABLE)
+    codes |= dict.fromkeys(("rate-limited", "unavailable", "unreachable", "bad-answer", "answer-refused"), UNREACHABLE)
     return codes.get(error.code, REFUSED)

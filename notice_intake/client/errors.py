@@ -135,6 +135,12 @@ class CallbackRefused(IntakeError):
     code = "callback-refused"
 
 
+class AnswerRefused(IntakeError):
+    """This answer is not the platform's, or not to what was asked. What was sent may have arrived."""
+
+    code = "answer-refused"
+
+
 def read_problem(document: Any, status: int) -> Problem | None:
     """Return the problem that an answer holds; None for anything that is none. Members of a wrong type are left out."""
     if not isinstance(document, dict) or not isinstance(document.get("type", document.get("title")), str):

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -19,6 +19,9 @@ from .errors import BadAnswer
 from .messages import Delivery, Endpoint, Message, read_delivery, read_endpoint, read_message
 from .results import BulkLine, Event, Receipt, ReferralStatus, read_event, read_receipt, read_status
 from .transport import Answer, Call, Retries, Transport
+
+if TYPE_CHECKING:
+    from .answers import AnswerKeys
 
 _PAGE: Final = "200"
 
@@ -46,8 +49,17 @@ class IntakeClient:
         allow_http: bool = False,
     ) -> None:
         self._session = session or requests.Session()
-        base = _checked(base_url, allow_http=allow_http)
+        base = checked_address(base_url, allow_http=allow_http)
         self._transport = Transport(base, auth, session=self._session, timeout=timeout, retries=retries or Retries())
+
+    def pin(self, answers: AnswerKeys) -> IntakeClient:
+        """Believe only what one of the platform's keys signed, from now on; return the client itself.
+
+        Everything else raises ``AnswerRefused``, but for the refusal of somebody who is not known yet, which comes
+        unsigned. A stream is proved at its end.
+        """
+        self._transport.answers = answers
+        return self
 
     def __enter__(self) -> IntakeClient:
         """Use it in a ``with`` block, which closes its connections."""
@@ -252,7 +264,8 @@ def _part(value: str) -> str:
     return quote(value, safe="")
 
 
-def _checked(base_url: str, *, allow_http: bool) -> str:
+def checked_address(base_url: str, *, allow_http: bool) -> str:
+    """Return a platform's address without a slash at its end. Raises ``ValueError`` for one that must not be used."""
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("the address must look like https://platform.example/notices")

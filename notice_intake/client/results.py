@@ -41,6 +41,8 @@ class Receipt:
     items: tuple[ItemStatusView, ...]
     #: True where the same referral was stored before and this is its old receipt.
     replayed: bool
+    #: True where this is the platform's sandbox: nobody looks at the referral, and nothing will be done.
+    sandbox: bool
     raw: Document = field(repr=False, compare=False)
 
 
@@ -127,6 +129,7 @@ def read_receipt(document: Any, *, replayed: bool = False) -> Receipt:
         fields.text(document, "due_rule"),
         read_items(document),
         replayed,
+        document.get("sandbox") is True,
         document,
     )
 

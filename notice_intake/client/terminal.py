@@ -40,6 +40,8 @@ def show_receipt(receipt: Receipt) -> None:
     """Show a receipt."""
     again = "(stored before)" if receipt.replayed else None
     say(receipt.id, receipt.agency_reference, again)
+    if receipt.sandbox:
+        say("sandbox: nobody looks at this, and nothing will be done")
     say("due", _at(receipt.due_at), receipt.due_kind, receipt.due_rule)
     show_items(receipt.items)
 

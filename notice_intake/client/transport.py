@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
 
 from .errors import (
+    AnswerRefused,
     BadAnswer,
     Conflict,
     IntakeError,
@@ -29,7 +30,12 @@ from .errors import (
     read_problem,
 )
 
+if TYPE_CHECKING:
+    from .answers import AnswerKeys
+
 T = TypeVar("T")
+#: What a platform tells everybody, and does not sign.
+PUBLIC: Final = ("/v1/keys",)
 #: A page of 200 referrals with 100 items each is about 4 MB.
 MOST_BYTES: Final = 32 * 1_048_576
 #: How long an answer may take from its first byte to its last.
@@ -122,6 +128,8 @@ class Transport:
         retries: Retries,
     ) -> None:
         self.base_url = base_url
+        #: The keys that have to have signed what is answered, or None.
+        self.answers: AnswerKeys | None = None
         self._auth, self._session, self._timeout, self._retries = auth, session, timeout, retries
 
     def call(self, call: Call) -> Answer:
@@ -146,8 +154,17 @@ class Transport:
         response = self._send("POST", path, headers=headers, data=body, timeout=timeout)
         if response.status_code // 100 != 2:
             with closing(response):
-                raise refusal(response, read(response))
+                raise self._refusal(response, read(response))
         return response
+
+    def chunks(self, response: requests.Response, size: int) -> Iterator[bytes]:
+        """Yield the body of a ``stream`` answer; ``AnswerRefused`` at its end where it is not as it was signed."""
+        found: Iterator[bytes] = response.iter_content(size)
+        if self.answers is None:
+            return found
+        from .answers import through
+
+        return through(found, self.answers.check_head(_answered(response))[1])
 
     def _once(self, call: Call) -> Answer:
         headers = dict(call.headers)
@@ -160,8 +177,19 @@ class Transport:
         with closing(response):
             body = read(response)
         if response.status_code // 100 != 2:
-            raise refusal(response, body)
+            raise self._refusal(response, body)
+        if self.answers is not None and call.path not in PUBLIC:
+            self.answers.check(_answered(response), body)
         return Answer(response.status_code, response.headers, body)
+
+    def _refusal(self, response: requests.Response, body: bytes) -> IntakeError:
+        """Return what a refusal stands for. Who is not known yet gets it unsigned; where it is signed it has to fit."""
+        if self.answers is not None and "Signature" in response.headers:
+            try:
+                self.answers.check(_answered(response), body)
+            except AnswerRefused as refused:
+                return refused
+        return refusal(response, body)
 
     def _send(self, method: str, path: str, *, headers: dict[str, str], **options: Any) -> requests.Response:
         # Identity: a small answer that unpacks to a large one is refused by never being asked for.
@@ -170,6 +198,14 @@ class Transport:
         # A redirect would turn a POST into a GET and carry the document to an address that nobody chose.
         fixed: dict[str, Any] = {"auth": self._auth, "stream": True, "allow_redirects": False}
         return _reaching(url, lambda: self._session.request(method, url, headers=headers, **options, **fixed))
+
+
+def _answered(response: requests.Response) -> Any:
+    from .answers import Answered
+
+    sent = response.request
+    digest = sent.headers.get("Content-Digest")
+    return Answered(response.status_code, response.headers, sent.method or "", sent.url or "", digest)
 
 
 def read(response: requests.Response) -> bytes:

@@ -40,6 +40,15 @@ class Pattern(validate.Validator):
         return value
 
 
+class NoNul(validate.Validator):
+    """No NUL, which not every database can keep; published as a ``not``, which costs next to nothing to check."""
+
+    def __call__(self, value: str) -> str:
+        if "\x00" in value:
+            raise ValidationError("Take the NUL character out.")
+        return value
+
+
 class Timestamp(fields.String):
     """A time with its offset from UTC. A time without one names no moment and is refused."""
 
@@ -78,7 +87,7 @@ class Text(fields.String):
     """Text of any number of lines."""
 
     def __init__(self, *, longest: int, shortest: int = 1, **options: Any) -> None:
-        super().__init__(validate=validate.Length(min=shortest, max=longest), **options)
+        super().__init__(validate=[validate.Length(min=shortest, max=longest), NoNul()], **options)
 
 
 class Code(fields.String):

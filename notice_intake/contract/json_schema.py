@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema, validate
+from marshmallow import RAISE, Schema, validate
 
 from . import fields as own
 
@@ -27,18 +28,39 @@ def json_schema_of(schema: type[Schema], *, name: str) -> dict[str, Any]:
         component = components.get(cls_name)
         if component is None:
             continue
-        component["additionalProperties"] = False
+        component["additionalProperties"] = cls().unknown != RAISE
         if cls.__doc__ and cls.__doc__ != Schema.__doc__:
             component["description"] = " ".join(cls.__doc__.split())
         publish = getattr(cls, "publish", None)
         if publish is not None:
             publish(component)
     root = components.pop(_name(schema))
-    document = {"$schema": DIALECT, "$id": f"urn:notice-intake:schema:v1:{name}", "title": name, **root}
+    document = {"$schema": DIALECT, "$id": _urn(name), "title": name, **root}
+    if hasattr(schema, "example"):
+        document["examples"] = [schema.example]
     if components:
         document["$defs"] = components
     published: dict[str, Any] = _with_definitions(document)
     return published
+
+
+def one_of(schemas: Collection[type[Schema]], *, name: str, says: str) -> dict[str, Any]:
+    """Return a schema that exactly one of ``schemas`` fits, as one document."""
+    definitions: dict[str, Any] = {}
+    for schema in schemas:
+        document = json_schema_of(schema, name=name)
+        definitions |= document.pop("$defs", {})
+        definitions[_name(schema)] = {key: value for key, value in document.items() if key not in _OF_DOCUMENT}
+    choices = [{"$ref": f"#/$defs/{_name(schema)}"} for schema in schemas]
+    head = {"$schema": DIALECT, "$id": _urn(name), "title": name, "description": says}
+    return {**head, "oneOf": choices, "$defs": definitions}
+
+
+_OF_DOCUMENT = ("$schema", "$id", "title")
+
+
+def _urn(name: str) -> str:
+    return f"urn:notice-intake:schema:v1:{name}"
 
 
 def _name(schema: Any) -> str:
@@ -70,6 +92,8 @@ def _repair(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
     for one in validators:
         if isinstance(one, own.Pattern):
             repaired["pattern"] = one.pattern
+        elif isinstance(one, own.NoNul):
+            repaired["not"] = {"pattern": r"\x00"}
         elif isinstance(one, validate.Equal):
             repaired["const"] = one.comparable
     if isinstance(field, own.Timestamp):

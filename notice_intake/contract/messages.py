@@ -24,6 +24,11 @@ class SuppliedItemSchema(Strict):
 class SupplementSchema(Strict):
     """Further facts, or the answer to a question."""
 
+    example = {
+        "text": "It is the second post under this link.",
+        "items": [{"reference": "31-1", "url": "https://platform.example/p31"}],
+    }
+
     answers = Line(longest=40)
     text = Text(longest=MAX_TEXT, required=True)
     items = fields.List(fields.Nested(SuppliedItemSchema), validate=validate.Length(min=1, max=MAX_ITEMS))
@@ -32,6 +37,8 @@ class SupplementSchema(Strict):
 class WithdrawalSchema(Strict):
     """Taking a referral back, or some of its items."""
 
+    example = {"reason": "Sent in error.", "items": ["31-1"]}
+
     reason = Text(longest=2000, required=True)
     items = fields.List(Line(longest=200), validate=validate.Length(min=1, max=MAX_ITEMS))
 
@@ -39,12 +46,16 @@ class WithdrawalSchema(Strict):
 class ComplaintSchema(Strict):
     """Asking to look again: Reg. (EU) 2022/2065 Art. 20, which is open to notifiers too."""
 
+    example = {"items": ["31-1"], "text": "The decision overlooks the second half of the video."}
+
     items = fields.List(Line(longest=200), validate=validate.Length(min=1, max=MAX_ITEMS), required=True)
     text = Text(longest=MAX_TEXT, required=True)
 
 
 class EndpointSchema(Strict):
     """Where callbacks shall go."""
+
+    example = {"url": "https://unit.example/callbacks"}
 
     url = Text(longest=MAX_URL, required=True)
     rotate_secret = Flag()

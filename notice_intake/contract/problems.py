@@ -19,6 +19,7 @@ from ..errors import (
     NoticeIntakeError,
     NotPermitted,
     PreconditionMissing,
+    PreconditionRefused,
     ReferenceTaken,
     ReferralChanged,
     ScopeMissing,
@@ -33,6 +34,7 @@ from ..errors import (
 TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (MalformedBody, 400, "The body cannot be read"),
     (KeyRefused, 400, "The idempotency key cannot be used"),
+    (PreconditionRefused, 400, "If-Match cannot be read"),
     (SignaturesUnavailable, 400, "Signatures cannot be checked here"),
     (CredentialsRefused, 401, "Credentials are missing or not accepted"),
     (ScopeMissing, 403, "The credentials do not open this call"),
@@ -53,6 +55,37 @@ TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (TooManyRequests, 429, "Too many requests"),
     (TemporarilyUnavailable, 503, "Temporarily unavailable"),
 )
+#: What only moderators meet, on pages.
+OF_THE_DESK = (NotPermitted, StaleVersion, ClaimHeld, LinkRefused)
+#: What whoever meets a problem should do; the same words stand in ``docs/refer-to-us.md``.
+ADVICE = {
+    "malformed-body": "Send JSON in UTF-8. A field that stands twice, `NaN` and the like are refused too",
+    "bad-request": "Send the request again, whole: it broke off, or cannot be read as HTTP",
+    "idempotency-key-invalid": "Use 16 to 128 of `A-Z a-z 0-9 . _ : ~ -`",
+    "if-match-invalid": "Send `*`, or the `ETag` as it was given to you, with its quotes",
+    "signatures-unavailable": ("Send the request without a signature, or ask the platform to set its public address"),
+    "credentials-refused": ("Check the token. The answer is the same whatever is wrong with it: ask the platform"),
+    "instrument-not-allowed": "Ask the platform to open this instrument to you",
+    "scope-missing": "Ask for a token for this call",
+    "not-found": "There is nothing under this address that is yours",
+    "method-not-allowed": "See the `Allow` header",
+    "conflict": "What you ask does not fit how things stand; `detail` says why",
+    "reference-taken": "You have sent this `agency_reference` before; `Location` and `referral` name it",
+    "referral-changed": (
+        "The referral moved on since you read it: read it again, then decide what to send. `ETag` says where it stands"
+    ),
+    "body-too-large": (
+        "Send fewer items in one referral: 1 MiB is the limit, or 256 KiB for a line of a bulk stream, "
+        "unless the platform says otherwise"
+    ),
+    "unsupported-media-type": "Send `application/json` (bulk: `application/x-ndjson`), UTF-8, uncompressed",
+    "invalid-document": "Mend what `errors` names, and send it again",
+    "idempotency-key-reused": "This key belongs to another body: use a new one",
+    "precondition-required": "Send `If-Match` with the `ETag` of the referral as you know it",
+    "quota-exceeded": "Wait as many seconds as `Retry-After` says",
+    "internal-error": "Send it again later under the same key; tell the platform if it stays",
+    "temporarily-unavailable": "Send it again after `Retry-After` seconds, under the same key",
+}
 FALLBACK = (500, "Something went wrong here")
 #: What is not an error class of ours, by HTTP status.
 PLAIN = {
@@ -98,7 +131,8 @@ def explanations() -> dict[str, dict[str, Any]]:
     found = {
         kind.code: {"title": title, "status": status, "detail": (kind.__doc__ or "").split("\n")[0]}
         for kind, status, title in TABLE
+        if kind not in OF_THE_DESK
     }
     for status, (slug, title) in PLAIN.items():
         found.setdefault(slug, {"title": title, "status": status, "detail": title + "."})
-    return found
+    return {slug: {**one, "advice": ADVICE[slug]} for slug, one in found.items()}

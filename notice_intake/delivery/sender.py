@@ -23,14 +23,15 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-_SIGNATURE_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+#: What a callback may carry: its signature, and that it comes from a sandbox.
+_CALLBACK_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox"})
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 _READ: Final = 4096
 _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 #: The first line that fits. ``SSLError`` and ``ConnectTimeout`` are connection errors too, hence the order.
-_FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
+FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (CallbackRefused, "blocked"),
     (requests.exceptions.InvalidURL, "blocked"),
     (LookupFailed, "dns"),
@@ -81,9 +82,8 @@ class Sender:
         started = time.monotonic()
         try:
             return self._attempt(url, sent, body, started)
-        except tuple(kind for kind, _ in _FAILURES) as error:
-            failure = next(failure for kind, failure in _FAILURES if isinstance(error, kind))
-            return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started))
+        except tuple(kind for kind, _ in FAILURES) as error:
+            return Answer(None, failure_of(error), excerpt="", retry_after=None, milliseconds=_since(started))
 
     def _attempt(self, url: str, headers: dict[str, str], body: bytes, started: float) -> Answer:
         # The raw string, because requests repairs a URL while it prepares one.
@@ -99,13 +99,18 @@ class Sender:
             )
 
 
+def failure_of(error: Exception) -> Failure:
+    """Return the class of what went wrong: an error of one of the ``FAILURES``."""
+    return next(failure for kind, failure in FAILURES if isinstance(error, kind))
+
+
 def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if name not in _SIGNATURE_HEADERS or not _HEADER_VALUE.fullmatch(value):
+        if name not in _CALLBACK_HEADERS or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"not a header of a callback: {name!r}")
     return dict(headers)
 

@@ -16,7 +16,7 @@ from ..delivery.webhook import new_secret
 from ..errors import CredentialsRefused, NotFound, ScopeMissing, SettingsError
 from ..ids import new_id
 from ..store import agencies as store
-from ..store import journal
+from ..store import journal, key_sources
 from ..store.agencies import Agency, Endpoint
 from ..store.direct import Straight
 from ..store.storage import Tx
@@ -85,15 +85,32 @@ def rotate(mount: Mount, agency_id: str, *, now: datetime) -> Enrolled:
 
 
 def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
-    """End all keys of an agency; they fail on the next request. Returns how many there were."""
+    """End all keys of an agency, and read none at its address any more; they fail on the next request.
+
+    Returns how many there were.
+    """
     with mount.storage.begin() as tx:
         if store.find(tx, agency_id) is None:
             raise NotFound(f"There is no agency {agency_id}.")
         keys = store.live_keys(tx, agency_id)
         for key in keys:
             store.revoke(tx, key.key_id, now=now)
+        # Or the next look at it would bring keys back.
+        key_sources.remove(tx, agency_id)
         journal.append(tx, [Entry(Actor("operator"), "agency.keys_revoked", agency_id, now)])
     return len(keys)
+
+
+def named(mount: Mount, text: str) -> Agency:
+    """Return the agency with this id or, where only one has it, this name. Raises ``NotFound``."""
+    with mount.storage.read() as tx:
+        everyone = store.everyone(tx)
+    found = [one for one in everyone if one.id == text] or [one for one in everyone if one.name == text]
+    if len(found) > 1:
+        raise NotFound(f"{len(found)} agencies are called {text}. Give the id: {', '.join(one.id for one in found)}.")
+    if not found:
+        raise NotFound(f"There is no agency {text}.")
+    return found[0]
 
 
 def authenticate(

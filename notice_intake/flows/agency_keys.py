@@ -16,23 +16,31 @@ from ..store.storage import Raced, Tx
 from .mount import Mount
 
 
-def add_public_key(mount: Mount, agency_id: str, *, key: PublicKey, now: datetime) -> str:
+def add_public_key(
+    mount: Mount, agency_id: str, *, key: PublicKey, now: datetime, until: datetime | None = None
+) -> str:
     """Have an agency sign with a key from now on; return the key's thumbprint, which its requests name.
+
+    The key is good ``until`` a time, or until it is revoked.
 
     Raises ``NotFound`` for no such agency, ``KeyNotUsable`` for a key that is registered: one key, one agency.
     """
     digest = unb64u(key.thumbprint)
     scopes = frozenset(SCOPES)
-    credential = Credential(key.thumbprint, digest, agency_id, scopes, None, False, key.algorithm, key.jwk)
-    _add(mount, credential, scheme=signature.SCHEME, now=now)
+    ends = until.timestamp() if until else None
+    credential = Credential(key.thumbprint, digest, agency_id, scopes, ends, False, key.algorithm, key.jwk)
+    _add(mount, credential, scheme=signature.SCHEME, now=now, until=until)
     return credential.key_id
 
 
-def add_certificate(mount: Mount, agency_id: str, *, certificate: bytes, now: datetime) -> str:
+def add_certificate(
+    mount: Mount, agency_id: str, *, certificate: bytes, now: datetime, until: datetime | None = None
+) -> str:
     """Accept a certificate, in DER, that a trusted proxy has checked. Raises as ``add_public_key`` does."""
     key_id, digest = client_cert.identify(certificate)
-    credential = Credential(key_id, digest, agency_id, frozenset(SCOPES), None, False)
-    _add(mount, credential, scheme=client_cert.SCHEME, now=now)
+    ends = until.timestamp() if until else None
+    credential = Credential(key_id, digest, agency_id, frozenset(SCOPES), ends, False)
+    _add(mount, credential, scheme=client_cert.SCHEME, now=now, until=until)
     return key_id
 
 
@@ -51,11 +59,11 @@ def require_signature(mount: Mount, agency_id: str, *, required: bool, now: date
         journal.append(tx, [Entry(Actor("operator"), "agency.signature_required", agency_id, now, facts)])
 
 
-def _add(mount: Mount, credential: Credential, *, scheme: str, now: datetime) -> None:
+def _add(mount: Mount, credential: Credential, *, scheme: str, now: datetime, until: datetime | None) -> None:
     try:
         with mount.storage.begin() as tx:
             _agency(tx, credential.agency_id)
-            agencies.add_credential(tx, credential, scheme=scheme, expires_at=None, now=now)
+            agencies.add_credential(tx, credential, scheme=scheme, expires_at=until, now=now)
             facts = {"scheme": scheme, "key": credential.key_id}
             journal.append(tx, [Entry(Actor("operator"), "agency.key_added", credential.agency_id, now, facts)])
     except Raced:

@@ -54,6 +54,8 @@ def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint |
         headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
     except ValueError as error:
         return Attempted(callback, endpoint, GivenUp(f"the callback secret is malformed: {error}"))
+    if mount.sandbox:
+        headers["notice-intake-sandbox"] = "?1"
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)

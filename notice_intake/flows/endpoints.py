@@ -46,15 +46,21 @@ def show(mount: Mount, *, agency: Agency) -> dict[str, Any]:
         return _view(_present(tx, agency))
 
 
-def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime) -> Kept:
-    """Name the address for callbacks. Nothing but its verification goes there before it has given the challenge back.
-
-    The address before stays in use until then. Raises ``DocumentRefused`` for one that callbacks may not reach.
-    """
+def check(mount: Mount, url: str) -> None:
+    """Raise ``DocumentRefused`` for an address that callbacks may not reach, as far as its text shows."""
     try:
         check_callback_url(url, CallbackPolicy(networks=mount.settings.callback_networks))
     except CallbackRefused as refused:
         raise DocumentRefused([FieldError("/url", "not_allowed", refused.detail)]) from None
+
+
+def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime, actor: Actor | None = None) -> Kept:
+    """Name the address for callbacks. Nothing but its verification goes there before it has given the challenge back.
+
+    The address before stays in use until then; ``actor`` where it is not the agency itself. Raises ``DocumentRefused``
+    for one that callbacks may not reach.
+    """
+    check(mount, url)
     with mount.storage.begin() as tx:
         agencies.lock(tx, agency.id)
         found = agencies.endpoints(tx, [agency.id]).get(agency.id)
@@ -63,7 +69,7 @@ def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime) 
             found = Endpoint(found.id if found else new_id("end"), agency.id, "", (), "unverified", 0, None)
             agencies.set_endpoint(tx, found, now=now)
         secret = _change(mount, tx, found, url=url, rotate=rotate, now=now)
-        actor = Actor("agency", agency.id, agency.name)
+        actor = actor or Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "endpoint.set", found.id, now, {"agency": agency.id})])
         shown = _view(_present(tx, agency))
         tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))

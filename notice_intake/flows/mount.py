@@ -36,6 +36,8 @@ class Mount:
     rulebook: Rulebook
     secrets: Secrets
     clock: Callable[[], datetime] = utc_now
+    #: Whether this is the sandbox of another mount: nothing that happens in it is real, and no listener is told.
+    sandbox: bool = False
 
     @property
     def instruments(self) -> Instruments:

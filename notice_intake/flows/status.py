@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..core.codes import MessageKind, Result
 from ..core.messages import UNDECIDED
 from ..errors import DocumentRefused, FieldError, NotFound
-from ..store import messages, outbox, referrals
+from ..store import decisions, messages, outbox, referrals
 from ..store.agencies import Agency
+from ..store.storage import Tx
 from .callbacks import path_of
 from .desk_queries import read_cursor, write_cursor
 from .mount import Mount
@@ -25,7 +26,8 @@ def referral(mount: Mount, referral_id: str, *, agency: Agency) -> dict[str, Any
             raise NotFound
         items = referrals.items_of(tx, [row.id])
         said = messages.of_referrals(tx, [row.id])
-    return _view(row, items, said)
+        decided = _decided(tx, items)
+    return _view(row, items, said, decided)
 
 
 def page(
@@ -38,9 +40,10 @@ def page(
     with mount.storage.read() as tx:
         rows = referrals.page(tx, agency.id, since=since, after=after, limit=limit + 1)
         ids = [row.id for row in rows[:limit]]
-        items = _by_referral(referrals.items_of(tx, ids))
+        found = referrals.items_of(tx, ids)
+        items, decided = _by_referral(found), _decided(tx, found)
         said = _by_referral(messages.of_referrals(tx, ids))
-    shown = [_view(row, items.get(row.id, []), said.get(row.id, [])) for row in rows[:limit]]
+    shown = [_view(row, items.get(row.id, []), said.get(row.id, []), decided) for row in rows[:limit]]
     more = rows[limit - 1] if len(rows) > limit else None
     return shown, write_cursor(mount, [more.updated_at.isoformat(), more.id], purpose) if more is not None else None
 
@@ -73,7 +76,45 @@ def _by_referral(rows: Sequence[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _view(row: Any, items: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]:
+def _decided(tx: Tx, items: Sequence[Any]) -> dict[str, Any]:
+    """Return the decision that each answered item was answered with, by the item's id.
+
+    The newest that had taken effect when the item moved, and that says what the item says: one that still rests in
+    its undo window is nobody's business yet.
+    """
+    answered = [item for item in items if item.outcome is not None]
+    if not answered:
+        return {}
+    known = decisions.of_cases(tx, sorted({item.case_id for item in answered}))
+    found: dict[str, Any] = {}
+    for item in answered:
+        fits = (
+            one
+            for one in known
+            if one.case_id == item.case_id and one.outcome == item.outcome and one.effective_at <= item.updated_at
+        )
+        found[item.id] = next(fits, None)
+    return found
+
+
+def _decision(row: Any) -> dict[str, Any] | None:
+    """Return a decision in codes: what moderators write is for the uploader, and may name another agency."""
+    if row is None:
+        return None
+    return {
+        "id": row.id,
+        "outcome": row.outcome,
+        "territories": row.territories,
+        "ground": row.ground_kind,
+        "category": row.category or None,
+        "impossibility": row.impossibility,
+        "automated": False,
+        "decided_at": _time(row.decided_at),
+        "effective_at": _time(row.effective_at),
+    }
+
+
+def _view(row: Any, items: Sequence[Any], said: Sequence[Any], decided: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "agency_reference": row.agency_reference,
@@ -94,6 +135,7 @@ def _view(row: Any, items: Sequence[Any], said: Sequence[Any]) -> dict[str, Any]
                 "outcome": item.outcome,
                 "due_at": _due_at(row, item),
                 "updated_at": _time(item.updated_at),
+                "decision": _decision(decided.get(item.id)),
             }
             for item in items
         ],

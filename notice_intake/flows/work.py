@@ -21,7 +21,7 @@ from ..delivery.sender import Sender
 from ..errors import TemporarilyUnavailable
 from ..store import agencies, outbox
 from ..store.agencies import Endpoint
-from . import claims, evidence, once, retention
+from . import claims, evidence, expiry, key_sources, once, retention
 from .deliver import Attempted, attempt, record
 from .mount import Mount
 from .perform import perform
@@ -34,6 +34,8 @@ GATHER = 0.008
 SWEEP_EVERY = timedelta(seconds=30)
 #: Makes what each piece of work runs within: in a Flask app its application context, which threads do not inherit.
 Within = Callable[[], AbstractContextManager[object]]
+#: What is done at every turn besides; says how much it was.
+Also = Callable[[Mount, datetime], int]
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class _Run:
     tally: Tally = field(default_factory=Tally)
     flying: dict[Future[Attempted | None], Any] = field(default_factory=dict)
     swept_at: datetime | None = None
+    also: Also | None = None
 
 
 def sender_for(mount: Mount) -> Sender:
@@ -71,13 +74,14 @@ def work(
     once: bool = False,
     sender: Sender | None = None,
     within: Within = nullcontext,
+    also: Also | None = None,
 ) -> Tally:
-    """Work until ``stop`` is set; with ``once``, until nothing is due.
+    """Work until ``stop`` is set; with ``once``, until nothing is due. ``also`` is done at every turn.
 
     Ends gracefully: takes nothing new, finishes what is under way, gives the rest back.
     """
     with ThreadPoolExecutor(mount.settings.worker_threads, thread_name_prefix="notice-intake") as pool:
-        run = _Run(mount, sender or sender_for(mount), pool, stop, within, once)
+        run = _Run(mount, sender or sender_for(mount), pool, stop, within, once, also=also)
         while not stop.is_set():
             moved = _surely(run, _turn)
             if not moved and not run.flying:
@@ -110,10 +114,21 @@ def _turn(run: _Run) -> bool:
         evidence.forget(run.mount, now=now)
         once.forget(run.mount, now=now)
         retention.purge_due(run.mount, now=now)
+        expiry.warn(run.mount, now=now)
+        # Other people's servers: they may take seconds.
+        run.pool.submit(_read_keys, run.mount, now)
+    besides = run.also(run.mount, now) if run.also is not None else 0
     room = 2 * run.mount.settings.worker_threads - len(run.flying)
     launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
     landed = _land(run, timeout=0.05) if run.flying else 0
-    return launched + landed > 0
+    return besides + launched + landed > 0
+
+
+def _read_keys(mount: Mount, now: datetime) -> None:
+    try:
+        key_sources.refresh_due(mount, now=now)
+    except Exception:  # nobody waits for this future: what is not logged here is lost
+        log.exception("keys could not be read again")
 
 
 def _launch(run: _Run, room: int, *, now: datetime) -> int:

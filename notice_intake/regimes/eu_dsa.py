@@ -24,6 +24,23 @@ ANONYMOUS_KEYWORDS = ("KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL", "KEYWORD_CHILD_SEXU
 class NoticeSchema(ReferralSchema):
     """A notice: Art. 16(2)."""
 
+    example = {
+        "instrument": "eu.dsa.notice",
+        "agency_reference": "EX-2025-0034",
+        "language": "en",
+        "category": "STATEMENT_CATEGORY_SCAMS_AND_FRAUD",
+        "grounds": [{"kind": "law", "reference": "Example Act, section 12"}],
+        "items": [
+            {
+                "reference": "34-1",
+                "target": {"kind": "url", "url": "https://platform.example/p34"},
+                "reasons": "A sufficiently substantiated explanation why the content is illegal.",
+            }
+        ],
+        "good_faith": True,
+        "contact": {"name": "Example Office", "email": "notices@office.example"},
+    }
+
     instrument = Const("eu.dsa.notice", required=True)
     good_faith = Always(required=True)
     items = fields.List(
@@ -54,6 +71,27 @@ class NoticeSchema(ReferralSchema):
 
 class TrustedFlaggerNoticeSchema(ReferralSchema):
     """A notice by a trusted flagger, inside its area of expertise: Art. 22(1)."""
+
+    example = {
+        "instrument": "eu.dsa.trusted_flagger_notice",
+        "agency_reference": "EX-2025-0032",
+        "language": "en",
+        "category": "STATEMENT_CATEGORY_SCAMS_AND_FRAUD",
+        "grounds": [
+            {"kind": "law", "reference": "Example Act, section 12", "explanation": "Why the content breaks it."}
+        ],
+        "items": [
+            {
+                "reference": "32-1",
+                "target": {"kind": "url", "url": "https://platform.example/p32"},
+                "reasons": "A substantiated explanation why the content is illegal.",
+            }
+        ],
+        "good_faith": True,
+        "expertise": "Consumer protection",
+        "awarded_by": "IE",
+        "contact": {"name": "Example Flagger", "email": "notices@flagger.example"},
+    }
 
     instrument = Const("eu.dsa.trusted_flagger_notice", required=True)
     good_faith = Always(required=True)

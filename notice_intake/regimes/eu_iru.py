@@ -20,6 +20,37 @@ from .regime import Regime
 class IruReferralSchema(ReferralSchema):
     """A voluntary referral."""
 
+    example = {
+        "instrument": "eu.iru.referral",
+        "agency_reference": "EX-2025-0031",
+        "issued_at": "2025-03-02T09:12:00+01:00",
+        "language": "en",
+        "operation": {"code": "EXAMPLE-2025-03", "name": "Joint exercise"},
+        "category": "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
+        "keywords": ["KEYWORD_TERRORIST_CONTENT"],
+        "grounds": [{"kind": "terms", "reference": "Terms of service, 4.2"}],
+        "items": [
+            {
+                "reference": "31-1",
+                "target": {"kind": "url", "url": "hxxps://platform[.]example/p31"},
+                "content": {"kind": "video", "languages": ["en"], "graphic": False},
+                "reasons": "What in it falls under the ground, and where.",
+            },
+            {
+                "reference": "31-2",
+                "target": {"kind": "account", "handle": "@example"},
+                "reasons": "The account that posted it.",
+            },
+            {
+                "reference": "31-3",
+                "target": {"kind": "file", "hashes": [{"algorithm": "sha-256", "value": "0123456789abcdef" * 4}]},
+            },
+        ],
+        "urgency": {"threat_to_life": False},
+        "disclosure": {"uploader": "inform"},
+        "contact": {"name": "Duty desk", "email": "desk@unit.example"},
+    }
+
     instrument = Const("eu.iru.referral", required=True)
 
 

@@ -103,6 +103,41 @@ class OrderSchema(Strict):
 class RemovalOrderSchema(ReferralSchema):
     """A removal order: Art. 3(4) and Annex I."""
 
+    example = {
+        "instrument": "eu.tco.removal_order",
+        "agency_reference": "EX-2025-0033",
+        "issued_at": "2025-03-02T09:30:00+01:00",
+        "language": "en",
+        "category": "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
+        "keywords": ["KEYWORD_TERRORIST_CONTENT"],
+        "grounds": [{"kind": "law", "reference": "Reg. (EU) 2021/784 Art. 3"}],
+        "items": [
+            {
+                "reference": "33-1",
+                "target": {"kind": "url", "url": "https://platform.example/p33"},
+                "reasons": "A sufficiently detailed statement of reasons.",
+            }
+        ],
+        "disclosure": {"uploader": "withhold"},
+        "removal_order": {
+            "issuing_authority": {
+                "type": "law_enforcement",
+                "name": "Example Authority",
+                "member_state": "BE",
+                "representative": {"name": "Officer A", "post": "Duty officer"},
+                "file_number": "EX/33",
+                "phone": "+32 2 000 00 00",
+                "email": "orders@authority.example",
+            },
+            "addressee": {"name": "Example Platform", "member_state": "IE"},
+            "main_establishment": "IE",
+            "terrorist_content_types": ["incitement"],
+            "signature": {"signed_at": "2025-03-02T09:30:00+01:00", "signatory": "Officer A"},
+            "redress": [{"body": "Example Court", "deadline": "30 days from notification"}],
+            "home_authority": {"name": "Example Home Authority", "copied": True},
+        },
+    }
+
     instrument = Const("eu.tco.removal_order", required=True)
     issued_at = Timestamp(required=True)
     category = Code(ORDER_CATEGORIES, required=True)

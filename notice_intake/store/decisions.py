@@ -53,6 +53,13 @@ def of_case(tx: Tx, case_id: str) -> Sequence[Row[Any]]:
     return tx.execute(query).all()
 
 
+def of_cases(tx: Tx, case_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return the decisions of cases that were not undone, newest first."""
+    table = tx.tables.decision
+    mine = select(table).where(table.c.case_id.in_(case_ids), table.c.undone_at.is_(None))
+    return tx.execute(mine.order_by(table.c.effective_at.desc(), table.c.id.desc())).all()
+
+
 def stamp(tx: Tx, decision_id: str, **values: Any) -> None:
     """Record when a decision took effect or was undone."""
     table = tx.tables.decision

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, and_, select, update
 
 from ..core.codes import EffectKind, EffectState
+from .outbox import KEY_EXPIRING
 from .storage import Tx
 
 #: What an agency may have sent again: what was given up, what it has had, what was never sent.
@@ -57,6 +58,6 @@ def leave_to_polling(tx: Tx, agency_id: str, *, now: datetime) -> None:
         table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.state == EffectState.DUE
     )
     free = {"lease_until": None, "lease_token": None}
-    about = and_(waiting, table.c.referral_id.is_(None))
+    about = and_(waiting, table.c.referral_id.is_(None), table.c.type != KEY_EXPIRING)
     tx.execute(update(table).where(about).values(state=EffectState.CANCELLED, done_at=now, **free))
     tx.execute(update(table).where(waiting).values(state=EffectState.FEED, **free))

@@ -16,6 +16,8 @@ from .storage import Tx
 LEASE = timedelta(seconds=60)
 #: The one message that goes to an address which has not proved yet whose it is.
 VERIFICATION = "endpoint.verification"
+#: Tells an agency that a key of its own runs out: about no referral, and in its feed all the same.
+KEY_EXPIRING = "key.expiring"
 #: Literals, so that SQLite sees that the partial indexes apply.
 _DUE = text("outbox.state = 'due'")
 _EARLIER_PENDING = text("earlier.state = 'due'")
@@ -189,7 +191,8 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     let a reader step over a row whose transaction was still open.
     """
     table = tx.tables.outbox
-    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None))
+    about = or_(table.c.referral_id.is_not(None), table.c.type == KEY_EXPIRING)
+    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, about)
     _one_reader(tx, agency_id)
     told = and_(mine, table.c.body.is_not(None))  # what is purged says nothing any more
     fresh = (

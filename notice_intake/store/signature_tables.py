@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, Text
 
-from .columns import Id, UtcDateTime
+from .columns import Id, UtcDateTime, reference
 
 
 def signatures(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    """Return the tables of nonces, of signatures that were checked, and of the platform's own keys."""
+    """Return the tables of nonces, of signatures that were checked, of the platform's keys, of where keys are read."""
     nonce = Table(
         prefix + "nonce",
         metadata,
@@ -38,4 +38,19 @@ def signatures(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("private_key", Text, nullable=False),
         Column("created_at", UtcDateTime, nullable=False),
     )
-    return {"nonce": nonce, "signature": signature, "platform_key": platform_key}
+    # Where the keys of an agency are read (a JWK Set): set by an operator only.
+    key_source = Table(
+        prefix + "key_source",
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("agency_id", Id, reference(prefix, "agency", metadata), nullable=False, unique=True),
+        Column("url", String(2048), nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        # The last try, and the last one that brought a set; from when on the next one is due.
+        Column("tried_at", UtcDateTime, nullable=False),
+        Column("fetched_at", UtcDateTime, nullable=False),
+        Column("due_at", UtcDateTime, nullable=False),
+        # Why the last try brought none, as a class; empty where it did.
+        Column("failure", String(40), nullable=False),
+    )
+    return {"nonce": nonce, "signature": signature, "platform_key": platform_key, "key_source": key_source}

@@ -147,6 +147,14 @@ class Storage:
 
         return cls(open_session, tables=make_tables(prefix, schema))
 
+    def beside(self, suffix: str) -> Storage:
+        """Return a storage on the same connections, with tables of its own: ``suffix`` follows the prefix of these."""
+        prefix = self.tables.agency.name.removesuffix("agency") + suffix
+        tables = make_tables(prefix, self.tables.metadata.schema)
+        other = Storage(self._factory, tables=tables, engine=self._engine)
+        other._turn = self._turn
+        return other
+
     @contextmanager
     def begin(self, session: Session | None = None) -> Iterator[Tx]:
         """Open a writing transaction, or join the one of ``session``.

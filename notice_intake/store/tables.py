@@ -55,6 +55,7 @@ class Tables:
     nonce: Table
     signature: Table
     platform_key: Table
+    key_source: Table
     message: Table
     mention: Table
     answered: Table
@@ -96,6 +97,10 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("revoked_at", UtcDateTime),
         Column("algorithm", String(40)),
         Column("public_key", Text),
+        # The JWK Set that it was read from, if it was.
+        Column("source_id", Id, index=True),
+        # The agency was last told so many days before it runs out.
+        Column("warned_days", Integer),
     )
     endpoint = Table(
         prefix + "endpoint",

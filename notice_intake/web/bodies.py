@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from flask import Request
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from ..errors import BodyTooLarge, UnsupportedMediaType
 
@@ -86,8 +86,17 @@ def _chunks(request: Request, *, up_to: int = sys.maxsize) -> Iterator[bytes]:
     # None would bring back the host's MAX_CONTENT_LENGTH, which is made for the host's own forms.
     request.max_content_length = sys.maxsize
     size = 0
-    while chunk := request.stream.read(min(_CHUNK, up_to - size)):
+    while chunk := _read(request, min(_CHUNK, up_to - size)):
         size += len(chunk)
         yield chunk
     if size < min(request.content_length or 0, up_to):
         raise ClientDisconnected
+
+
+def _read(request: Request, size: int) -> bytes:
+    try:
+        return request.stream.read(size)
+    except HTTPException:
+        raise
+    except Exception as broken:  # each server has errors of its own for chunks that are none
+        raise ClientDisconnected from broken

@@ -81,7 +81,7 @@ def root() -> str:
     rule = sent.url_rule.rule if sent.url_rule is not None else ""
     if rule.endswith("/<path:rest>"):
         own = "/v1/" + (sent.view_args or {}).get("rest", "")
-    elif rule.endswith(("/healthz", "/readyz")):
+    elif rule.endswith(("/healthz", "/readyz", "/v1")):
         own = rule[rule.rindex("/") :]
     else:
         own = rule[rule.rindex("/v1/") :] if "/v1/" in rule else ""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, client, queue, single
+from . import bulk, claims, client, credentials, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "bulk": bulk.run,
     "memory": bulk.memory,
     "client": client.run,
+    "credentials": credentials.run,
     "queue": queue.run,
     "claims": claims.run,
     "callbacks": claims.callbacks,

@@ -47,6 +47,17 @@ def test_the_command_needs_no_more():
     assert "NDJSON" in done.stdout
 
 
+def test_the_conformance_check_needs_no_more_and_says_what_signing_needs():
+    """What a signature needs is asked for when somebody wants one."""
+    done = run("from notice_intake.client.command import main\nsys.exit(main(['conformance', '--list']))")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "signed.accepted" in done.stdout
+    done = run("from notice_intake.client.command import main\nsys.exit(main(['keys', '--new', '/nowhere/key']))")
+    assert (done.returncode, "signing needs" in done.stderr) == (2, True), done.stderr
+    done = run("from notice_intake.client import SignatureAuth")
+    assert "blocked: cryptography" in done.stderr
+
+
 def test_the_check_can_fail():
     done = run("from notice_intake import NoticeIntake")
     assert "blocked: " in done.stderr

@@ -81,10 +81,33 @@ _OWN: dict[str, dict[str, Any]] = {
     "eu.tco.removal_order": {"removal_order": _ORDER},
 }
 INSTRUMENTS = tuple(_OWN)
+#: Every other body that an agency sends, by the name of its schema, with every field that it knows.
+_MESSAGES: dict[str, dict[str, Any]] = {
+    "supplement": {
+        "answers": "qst_01KM5X0A4B8C2D6E1F9G3H7J5K",
+        "text": "Placeholder.\nSecond line.",
+        "items": [
+            {
+                "reference": "1-1",
+                "url": "https://platform.example/p1",
+                "hashes": [{"algorithm": "sha-256", "value": "aB" * 32}],
+                "text": "Placeholder.",
+            },
+            {"reference": "1-2"},
+        ],
+    },
+    "withdrawal": {"reason": "Placeholder.", "items": ["1-1", "1-2"]},
+    "complaint": {"items": ["1-1", "1-2"], "text": "Placeholder."},
+    "endpoint": {"url": "https://unit.example/callbacks", "rotate_secret": True},
+}
+#: Every body that an agency sends: instruments, and what else there is.
+BODIES = (*INSTRUMENTS, *_MESSAGES)
 
 
 def full(instrument: str) -> dict[str, Any]:
-    """Return a referral under ``instrument`` with every field that it knows."""
+    """Return a referral under ``instrument``, or a body of another kind, with every field that it knows."""
+    if instrument in _MESSAGES:
+        return deepcopy(_MESSAGES[instrument])
     return deepcopy({"instrument": instrument, **_SHARED, **_OWN[instrument]})
 
 

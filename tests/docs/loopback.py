@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Served:
     mount: Mount
     environment: dict[str, str]
     cwd: Path
+    sandbox: Mount | None = None
 
     @property
     def base(self) -> str:
@@ -81,12 +83,29 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path) -> Iterator[Served]:
+    with _serving(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def sandboxed(tmp_path) -> Iterator[Served]:
+    """The same with a sandbox, whose token stands in the environment beside the other."""
+    with _serving(tmp_path, sandbox_days=7) as running:
+        yield running
+
+
+@contextmanager
+def _serving(tmp_path: Path, **options: Any) -> Iterator[Served]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     app = Flask("platform", instance_path=str(tmp_path / "instance"))
     intake = NoticeIntake(
-        platform=FakePlatform(), moderators=FakeModerators(), undo_seconds=0, callback_networks=("127.0.0.0/8",)
+        platform=FakePlatform(),
+        moderators=FakeModerators(),
+        undo_seconds=0,
+        callback_networks=("127.0.0.0/8",),
+        **options,
     )
     mount = intake.init_app(app)
     migrate.upgrade(mount.storage)
@@ -102,7 +121,14 @@ def served(tmp_path) -> Iterator[Served]:
         "WEBHOOK_SECRET": keys.webhook_secret or "",
         "PORT": str(port),
     }
-    yield Served(mount, environment, tmp_path)
+    beside = app.extensions["notice_intake"].get("notice_intake_sandbox")
+    if beside is not None:
+        migrate.upgrade(beside.storage)
+        tried = agencies.enrol(
+            beside, "Unit", place="BE", instruments=INSTRUMENTS, callback_url=None, now=mount.clock()
+        )
+        environment["SANDBOX_TOKEN"] = tried.token
+    yield Served(mount, environment, tmp_path, beside)
     server.shutdown()
     thread.join(5)
     server.server_close()

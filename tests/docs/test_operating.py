@@ -6,14 +6,11 @@ import logging
 import re
 import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 
 import pytest
 from flows.desk import claim_next, decide_next, events, run_worker
-from printed import ROOT, block, blocks, codes, rows, section, text
-from sqlalchemy import text as sql
+from printed import ROOT, blocks, codes, rows, section, text
 from standardwebhooks import Webhook
 
 from notice_intake import Storage
@@ -43,21 +40,11 @@ def operate(house, *args: str) -> str:
     return str(result.stdout)
 
 
-def printed_sql(holding: str, house, agency_id: str) -> str:
-    prefix = house.mount.storage.tables.metadata.schema
-    statement = block(PAGE, "sql", holding).replace("agy_EXAMPLE", agency_id)
-    return re.sub(r"\bni_(\w+)", rf"{prefix}.ni_\1", statement) if prefix else statement
-
-
-def run_script(monkeypatch, house, agency_id: str, url: str, *, kept: bool = True) -> None:
-    """Run the script for callback addresses as an operator would, with two lines filled in."""
-    code = block(PAGE, "python", "set_endpoint")
-    code = code.replace("agy_EXAMPLE", agency_id).replace("https://unit.example/callbacks", url)
-    code = code if kept else re.sub(r"kept = before.*", "kept = ()", code)
-    ours = ModuleType("ours")
-    ours.app = house.app  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ours", ours)
-    exec(compile(code, "docs/operating.md", "exec"), {})
+def printed(house, holding: str, agency_id: str) -> str:
+    """Type the one command of the page that holds a text."""
+    lines = re.findall(r"^    flask notice-intake (.*)$", PAGE, re.MULTILINE)
+    line = next(one for one in lines if holding in one)
+    return operate(house, *line.replace("agy_EXAMPLE", agency_id).split())
 
 
 def test_each_check_says_the_word_in_the_table(house, receiver):
@@ -116,8 +103,7 @@ def test_a_disabled_endpoint_is_opened_again_and_nothing_was_dropped(house, rece
     with house.mount.storage.read() as tx:
         actions = tx.execute(tx.tables.journal.select()).all()
     assert "endpoint.disabled" in [one.action for one in actions]
-    with house.mount.storage.begin() as tx:
-        tx.execute(sql(printed_sql("UPDATE ni_endpoint", house, agency.id)))
+    printed(house, "endpoint enable", agency.id)
     run_worker(house)
     assert [one["type"] for one in receiver.verified] == ["referral.received", "item.in_review"]
 
@@ -139,45 +125,59 @@ def test_a_leaked_token_ends_at_once_and_rotating_alone_would_not_do(house):
     assert agency.refer().status_code == 201
 
 
-def test_the_next_token_to_run_out_comes_first(house):
+def test_the_list_and_the_check_say_what_runs_out(house):
     agency = house.agency()
     house.clock.advance(days=30)
     operate(house, "agency", "rotate", agency.id)
-    with house.mount.storage.read() as tx:
-        found = tx.execute(sql(printed_sql("FROM ni_credential", house, agency.id))).all()
-    assert len(found) == 2
-    assert str(found[0].expires_at) < str(found[1].expires_at)
+    assert operate(house, "agency", "list").count("runs out on") == 2
+    house.clock.advance(days=325)
+    assert re.findall(r"^warning: ", operate(house, "check"), re.MULTILINE) == ["warning: "]
+    assert "14, 3 and 1 days before a key runs out" in FLAT
 
 
-def test_the_script_gives_an_agency_an_address_and_changes_its_secret(house, receiver, monkeypatch, capsys):
+def test_the_operator_gives_an_agency_an_address_and_changes_its_secret(house, receiver):
     today(house)
     agency = house.agency()
     agency.refer()
-    run_script(monkeypatch, house, agency.id, receiver.url)
-    receiver.secret = capsys.readouterr().out.strip()
+    line = "endpoint set agy_EXAMPLE https://unit.example/callbacks"
+    assert line in PAGE
+    args = line.replace("agy_EXAMPLE", agency.id).replace("https://unit.example/callbacks", receiver.url).split()
+    receiver.secret = re.search(r"^secret: (\S+)", operate(house, *args, "--without-challenge"), re.MULTILINE)[1]
     claim_next(house)
     run_worker(house)
     assert [one["type"] for one in receiver.verified] == ["item.in_review"], "what happened before is in the feed"
     assert [one for one, _ in events(agency)] == ["referral.received", "item.in_review"]
 
-    run_script(monkeypatch, house, agency.id, receiver.url)
-    new = capsys.readouterr().out.strip()
+    told = [operate(house, "endpoint", "rotate-secret", agency.id)]
     agency.refer(agency.document("https://platform.example/p90"))
     run_worker(house)
     assert len(receiver.verified) == 2, "the old secret still verifies"
-    receiver.secret = new
-    agency.refer(agency.document("https://platform.example/p91"))
-    run_worker(house)
-    assert len(receiver.verified) == 3
 
-    run_script(monkeypatch, house, agency.id, receiver.url, kept=False)
+    told.append(printed(house, "--at-once", agency.id))
     agency.refer(agency.document("https://platform.example/p92"))
     run_worker(house)
-    assert len(receiver.verified) == 3, "only the newest secret is left"
-    receiver.secret = capsys.readouterr().out.strip()
+    assert len(receiver.verified) == 2, "only the newest secret is left"
+    receiver.secret = told[-1].split()[1]
     Webhook(receiver.secret)
     run_worker(house, after=10)
-    assert len(receiver.verified) == 4
+    assert len(receiver.verified) == 3
+
+
+def test_after_reencrypting_an_old_key_may_go(make_house, receiver):
+    house = make_house()
+    today(house)
+    agency = house.agency(callback_url=receiver.url)
+    receiver.secret = agency.secret
+    object.__setattr__(house.mount, "secrets", Secrets(["k" * 40, "n" * 40]))
+    assert operate(house, "secrets", "reencrypt") == "1 of 1 stored secrets encrypted anew\n"
+    assert operate(house, "secrets", "reencrypt", "--dry-run").startswith("0 of 1 ")
+    token = operate(house, "agency", "rotate", agency.id)
+    object.__setattr__(house.mount, "secrets", Secrets(["n" * 40]))
+    assert agency.refer().status_code == 401, "a token of the old key"
+    agency.headers["Authorization"] = "Bearer " + re.search(r"token: (\S+)", token)[1]
+    assert agency.refer().status_code == 201
+    run_worker(house)
+    assert len(receiver.verified) == 1
 
 
 def test_secret_keys_are_rotated_by_adding_and_an_old_one_can_be_put_back(make_house, receiver, monkeypatch, caplog):

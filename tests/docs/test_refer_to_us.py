@@ -27,8 +27,6 @@ from notice_intake.settings import Settings
 __all__ = ["served"]  # a fixture
 
 PAGE = text("refer-to-us.md")
-#: What only the desk or the host can meet.
-NOT_AN_AGENCYS = {"not-permitted", "stale-version", "claim-held", "bad_link", "bad-request"}
 
 
 def printed_json(heading: str, holding: str = "") -> Any:
@@ -154,8 +152,9 @@ def test_a_problem_looks_as_printed(served):
 def test_every_problem_that_an_agency_can_meet_is_in_the_table():
     table = rows(section(PAGE, "## When it is refused"), "status")
     printed = {codes(cells[1])[0]: int(cells[0]) for cells in table}
-    known = {slug: one["status"] for slug, one in explanations().items() if slug not in NOT_AN_AGENCYS}
-    assert printed == known
+    assert printed == {slug: one["status"] for slug, one in explanations().items()}
+    advice = {codes(cells[1])[0]: cells[2].strip() for cells in table}
+    assert advice == {slug: one["advice"] for slug, one in explanations().items()}
 
 
 def test_the_codes_of_faults_exist():
@@ -320,5 +319,6 @@ def test_the_printed_poller_reads_everything_once(served):
 def test_every_printed_program_is_tried_here():
     # The third is tried by test_refer_to_us_client.py.
     assert len(blocks(PAGE, "python")) == 3
-    assert len(blocks(PAGE, "sh")) == 3
+    # That of the sandbox is tried by test_conformance_page.py.
+    assert len(blocks(PAGE, "sh")) == 4
     assert len(blocks(PAGE, "json")) == 6

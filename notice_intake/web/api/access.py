@@ -10,9 +10,10 @@ from datetime import datetime
 
 from flask import Request
 
+from ...auth import signature
 from ...auth.envelope import Envelope, Signed
 from ...errors import CredentialsRefused, KeyReused, NoticeIntakeError, ReferenceTaken
-from ...flows import evidence
+from ...flows import evidence, key_sources
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
 from ...settings import Settings
@@ -64,14 +65,23 @@ def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keep
 
 def _authenticated(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool) -> Agency:
     envelope = _envelope(mount, request)
-    with mount.storage.straight() as tx:
-        found, signed = authenticate(mount, tx, envelope, scope=scope, now=now)
+    try:
+        found, signed = _known(mount, envelope, scope=scope, now=now)
+    except CredentialsRefused as refused:
+        if refused.reason != signature.UNKNOWN or not key_sources.look_again(mount, now=now):
+            raise
+        found, signed = _known(mount, envelope, scope=scope, now=now)
     request.environ[AGENCY] = found.id
     if signed is not None and keeps:
         request.environ[SIGNED] = signed
     elif signed is not None:
         evidence.spend_alone(mount, signed)
     return found
+
+
+def _known(mount: Mount, envelope: Envelope, *, scope: str, now: datetime) -> tuple[Agency, Signed | None]:
+    with mount.storage.straight() as tx:
+        return authenticate(mount, tx, envelope, scope=scope, now=now)
 
 
 @contextmanager

@@ -6,33 +6,39 @@ import re
 
 from flask import Request
 
-from ...errors import KeyRefused, PreconditionMissing
+from ...contract.parameters import KEY_PATTERN, TAGS_PATTERN
+from ...errors import KeyRefused, PreconditionMissing, PreconditionRefused
 
-_KEY = re.compile(r'(")?([A-Za-z0-9._:~-]{16,128})(?(1)")')
+_KEY = re.compile(KEY_PATTERN)
+_TAGS = re.compile(TAGS_PATTERN)
+_TAG = re.compile(r'(W/)?"([^"]*)"')
 _SEQUENCE = re.compile(r"r([0-9]{1,9})", re.ASCII)
 
 
 def idempotency_key(request: Request) -> str | None:
     """Return the idempotency key, or None. Clients send it quoted, as the draft says, or bare; both are taken."""
-    value = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    value: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
-    match = _KEY.fullmatch(value)
-    if match is None:
+    if _KEY.fullmatch(value) is None:
         raise KeyRefused
-    return match[2]
+    return value.strip('"')
 
 
 def expected_sequences(request: Request) -> frozenset[int] | None:
     """Return the sequences that ``If-Match`` names, or None for ``*``: RFC 9110 section 13.1.1.
 
-    Raises ``PreconditionMissing`` without one. A weak or foreign tag matches nothing.
+    Raises ``PreconditionMissing`` without one, ``PreconditionRefused`` for what cannot be read. A weak or foreign tag
+    matches nothing.
     """
-    if "If-Match" not in request.headers:
+    value = request.environ.get("HTTP_IF_MATCH")
+    if value is None:
         raise PreconditionMissing
-    if request.if_match.star_tag:
+    if _TAGS.fullmatch(value) is None:
+        raise PreconditionRefused
+    if value == "*":
         return None
-    found = (_SEQUENCE.fullmatch(tag) for tag in request.if_match.as_set())
+    found = (_SEQUENCE.fullmatch(tag) for weak, tag in _TAG.findall(value) if not weak)
     return frozenset(int(match[1]) for match in found if match is not None)
 
 

@@ -1,4 +1,4 @@
-"""Whether it runs, whether it is ready, and what a problem means. No secrets, no versions."""
+"""Whether it runs, and whether it is ready. No secrets, no versions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from flask import Response
 
-from ...contract.problems import explanations
-from ...errors import NotFound
 from ...flows.health import readiness
 from ...flows.mount import Mount
 from .answers import json_response
@@ -31,17 +29,5 @@ def readyz(mount_of: Callable[[], Mount]) -> View:
         mount = mount_of()
         checks = readiness(mount, now=mount.clock())
         return json_response({"checks": checks}, 200 if all(one == "ok" for one in checks.values()) else 503)
-
-    return view
-
-
-def problem() -> View:
-    """``GET /v1/problems/{slug}``: what a problem means. Public."""
-
-    def view(slug: str) -> Response:
-        found = explanations().get(slug)
-        if found is None:
-            raise NotFound
-        return json_response(found)
 
     return view

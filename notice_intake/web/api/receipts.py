@@ -40,6 +40,9 @@ def signed_answers(mount_of: Callable[[], Mount]) -> Callable[[Response], Respon
         asked = {"@method": request.method, "@target-uri": mount.settings.public_url + target}
         if "Content-Digest" in request.headers:
             asked["content-digest"] = request.headers["Content-Digest"].strip(" \t")
+        # What no signature can be over (RFC 9421 section 2) was no request that its sender could prove either.
+        if not all(one.isascii() and one.isprintable() for one in asked.values()):
+            return response
         now = mount.clock()
         key, created = signing_key(mount, now=now), int(now.timestamp())
         response.headers.update(

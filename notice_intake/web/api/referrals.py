@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tempfile
 from base64 import b64encode
@@ -49,7 +50,8 @@ def post(mount_of: MountOf) -> View:
             submission = Submission(read_json(body), body, mount.settings.channel, key, signed=signed)
             received = receive(mount, submission, agency=agency, now=now)
         headers = {"Idempotency-Replayed": "true"} if received.replayed else {}
-        return Created(received.receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
+        receipt = _sandboxed(mount, received.receipt)
+        return Created(receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
 
     return view
 
@@ -76,8 +78,9 @@ def bulk(mount_of: MountOf) -> View:
         count = spender(mount, agency.id)
         digest = hashlib.sha256()
         for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count):
-            answers.write(answer)
-            digest.update(answer)
+            told = _sandboxed_lines(mount, answer)
+            answers.write(told)
+            digest.update(told)
         answers.seek(0)
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
         response.headers["Content-Digest"] = f"sha-256=:{b64encode(digest.digest()).decode()}:"
@@ -96,7 +99,7 @@ def show(mount_of: MountOf) -> View:
         if _ID.fullmatch(referral_id) is None:
             raise NotFound
         document = status.referral(mount, referral_id, agency=agency)
-        response = json_response(document)
+        response = json_response({**document, "sandbox": True} if mount.sandbox else document)
         response.set_etag(f"r{document['sequence']}")
         response.make_conditional(request)
         return response
@@ -131,6 +134,21 @@ def events(mount_of: MountOf) -> View:
         return json_response({"events": found, "next": place})
 
     return view
+
+
+def _sandboxed(mount: Mount, receipt: str) -> str:
+    """Return a receipt, which says so where it is one of a sandbox."""
+    return f'{receipt[:-1]},"sandbox":true}}' if mount.sandbox else receipt
+
+
+def _sandboxed_lines(mount: Mount, answer: bytes) -> bytes:
+    if not mount.sandbox:
+        return answer
+    lines = [json.loads(line) for line in answer.splitlines()]
+    for line in lines:
+        if "receipt" in line:
+            line["receipt"]["sandbox"] = True
+    return b"".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n" for line in lines)
 
 
 def _chunks(answers: IO[bytes]) -> Iterator[bytes]:

@@ -24,3 +24,21 @@ def create() -> Flask:
     )
     intake.init_app(app, url_prefix=PREFIX)
     return app
+
+
+def create_strict() -> Flask:
+    """Return a host to which everything is open that can be: signed requests, a proxy that is somewhere else."""
+    app = Flask("strict")
+    intake = NoticeIntake(
+        platform=FakePlatform(),
+        moderators=FakeModerators(),
+        storage=Storage.from_url(os.environ["SERVED_DATABASE"]),
+        secret_keys=(SECRET,),
+        public_url="https://platform.example",
+        client_cert_proxies=("192.0.2.1/32",),
+        client_cert_secret="p" * 40,
+        rate_failures=0,
+        **LIMITS,
+    )
+    intake.init_app(app, url_prefix=PREFIX)
+    return app

@@ -43,6 +43,19 @@ def test_a_tag_that_is_not_the_current_one_is_refused_with_it(door, referral, ca
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("tag", ["", "r1", '"r1', 'r1"', '"r1" "r2"', '*, "r1"', 'w/"r1"', '"r1",,', "\u00e9", '"r"1"'])
+def test_a_tag_that_cannot_be_read_is_told_so(door, referral, call, tag):
+    with door.nothing_stored():
+        check_problem(send(door, referral, call, CALLS[call], If_Match=tag), status=400, slug="if-match-invalid")
+
+
+@pytest.mark.parametrize("tag", ["*", '"r1"', '"r7", "r1"', 'W/"x"\t,\t"r1"', '"", "r1"'])
+def test_one_tag_that_fits_is_enough(door, tag):
+    referral = door.one.refer().json
+    assert send(door, referral, "supplements", CALLS["supplements"], If_Match=tag).status_code == 201
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_anothers_referral_answers_like_none(door, referral, call):
     answers = []
     with door.nothing_stored():

@@ -38,6 +38,8 @@ class Server:
     port: int
     agency: FakeAgency
     storage: Storage
+    #: Where its output goes.
+    log: Path | None = None
 
     def connect(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -108,7 +110,7 @@ def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> 
 
 
 @contextmanager
-def _served(worker: str, where: Path) -> Iterator[Server]:
+def _served(worker: str, where: Path, *, app: str = "create") -> Iterator[Server]:
     url = f"sqlite:///{where / 'served.db'}"
     storage = Storage.from_url(url)
     migrate.upgrade(storage)
@@ -120,10 +122,10 @@ def _served(worker: str, where: Path) -> Iterator[Server]:
     log = where / "log"
     with log.open("wb") as sink:
         command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--worker-class", worker]
-        command += ["--workers", "1", "--threads", "4", "--timeout", "30", "--chdir", str(HERE), "served:create()"]
+        command += ["--workers", "1", "--threads", "4", "--timeout", "30", "--chdir", str(HERE), f"served:{app}()"]
         process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**os.environ, "SERVED_DATABASE": url})
     try:
-        yield Server(_port(log, process), FakeAgency(None, enrolled.token), storage)
+        yield Server(_port(log, process), FakeAgency(None, enrolled.token), storage, log)
     finally:
         process.terminate()
         process.wait(20)
