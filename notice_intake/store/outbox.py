@@ -195,9 +195,7 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, about)
     _one_reader(tx, agency_id)
     told = and_(mine, table.c.body.is_not(None))  # what is purged says nothing any more
-    fresh = (
-        select(table.c.id).where(told, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
-    )
+    fresh = select(table.c.id).where(told, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
     if ids:
         last = tx.execute(select(func.coalesce(func.max(table.c.feed_number), 0)).where(mine)).scalar_one()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def purge(house, **options):
     return retention.purge_due(house.mount, now=house.clock.now, **options)
 
 
+def pass_days(house, days, *agencies):
+    """Let time pass, and give agencies tokens that have not run out."""
+    house.clock.advance(days=days)
+    for one in agencies:
+        done = command(house, "agency", "rotate", one.id, "--json")
+        one.headers = {"Authorization": "Bearer " + json.loads(done.stdout)["token"]}
+
+
 def command(house, *args):
     return house.app.test_cli_runner().invoke(args=["notice-intake", *args])
 
@@ -114,7 +123,7 @@ def test_after_its_period_nothing_of_a_person_stands_in_any_table(make_house, da
     house.clock.advance(days=364)
     assert not purge(house).counts
     assert with_canary(house) == before
-    house.clock.advance(days=2)
+    pass_days(house, 2, agency)
     done = purge(house)
     assert (done.counts["cases"], done.counts["referrals"]) == (3, 3), done
     assert with_canary(house) == []
@@ -156,7 +165,7 @@ def test_what_an_agency_gets_of_a_purged_referral(make_house):
     agency, first, _ = a_whole_life(house)
     sent = agency.get("/v1/events").json
     assert sent["events"]
-    house.clock.advance(days=366)
+    pass_days(house, 366, agency)
     purge(house)
     again = agency.document(LINK, agency_reference=first.json["agency_reference"])
     refused = agency.refer(again)
@@ -164,7 +173,7 @@ def test_what_an_agency_gets_of_a_purged_referral(make_house):
     assert first.json["id"] in refused.json["detail"]
     keyed = agency.refer(agency.document(LINK), **{"Idempotency-Key": "key-of-the-first-one"})
     assert keyed.json["type"].rpartition("/")[2] == "idempotency-key-reused"
-    for call, document in (("supplements", {"text": "More."}), ("withdrawal", {}), ("complaints", {"items": ["1-1"]})):
+    for call, document in (("supplements", {"text": "More."}), ("withdrawal", {"reason": "x"}), ("complaints", {"items": ["1-1"]})):
         answer = post(agency, first, call, document if call != "complaints" else {**document, "text": "x"})
         assert answer.status_code == 409, (call, answer.json)
         assert "retention period" in answer.json["detail"]
@@ -214,7 +223,7 @@ def test_a_referral_goes_with_the_last_of_its_cases(house):
     run_worker(house)
     house.clock.advance(days=300)
     # The referral changed with its second item, and with it all that it names.
-    assert purge(house).kept == {Kept.PERIOD: 2}
+    assert purge(house).counts == {}
     house.clock.advance(days=65)
     assert purge(house).counts["referrals"] == 1
 
@@ -223,7 +232,7 @@ def test_what_is_under_another_referrals_clock_stays_with_all_that_names_it(hous
     agency, other = house.agency(), house.agency("Unit Two")
     shared, alone = "https://platform.example/p1", "https://platform.example/p2"
     first = closed(house, agency, shared, alone, draft=REMOVE)
-    house.clock.advance(days=360)
+    pass_days(house, 360, agency, other)
     late = other.refer(other.document(shared))
     assert late.json["items"][0]["status"] == "effected"
     house.clock.advance(days=10)
@@ -248,7 +257,7 @@ def test_what_waits_for_somebody_is_never_purged(make_house, receiver):
     for _ in range(2):
         decide_next(house)
     run_worker(house)
-    house.clock.advance(days=1000)
+    pass_days(house, 1000, agency)
     done = purge(house)
     assert not done.counts
     assert set(done.kept) <= {Kept.UNDELIVERED, Kept.OPEN}
@@ -499,7 +508,7 @@ def test_another_writer_waits_for_one_slice_at_most(make_house):
     agency = house.agency()
     for _ in range(30):
         closed(house, agency)
-    house.clock.advance(days=400)
+    pass_days(house, 400, agency)
     stop, waits = threading.Event(), []
 
     def write():
@@ -566,11 +575,12 @@ def test_a_case_that_is_opened_again_meanwhile_is_left_alone(house):
 
 def test_a_callback_that_was_purged_is_not_sent_again(make_house, receiver):
     house = make_house(undo_seconds=0)
+    house.clock.now = datetime.now(UTC)
     agency = house.agency(callback_url=receiver.url)
     receiver.secret = agency.secret
     closed(house, agency)
     assert receiver.verified
-    house.clock.advance(days=400)
+    pass_days(house, 400, agency)
     purge(house)
     (delivery, *_) = agency.get("/v1/deliveries").json["deliveries"]
     answer = agency._client.post(f"/notices/v1/deliveries/{delivery['id']}/replay", headers=agency.headers)
