@@ -28,6 +28,7 @@ GIVEN = {
     "cli_endpoints.py:command": "click fills the parameters by name from the options",
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
+    "cli_retention.py:command": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",
     "web/api/blueprint.py:get_converter": "Werkzeug's Rule",
