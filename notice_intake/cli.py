@@ -8,20 +8,23 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from .cli_deliveries import deliveries_group
 from .cli_endpoints import endpoint_group
+from .cli_import import import_group
+from .cli_journal import journal_group
 from .cli_keys import add_agency_commands, evidence_group
+from .cli_pages import AddressOf, add_link_command
 from .cli_retention import add_retention_commands
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
-from .flows import agencies, expiry, imports, sandbox
+from .flows import agencies, expiry, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
@@ -39,16 +42,16 @@ class _Said(click.ClickException):
     exit_code = 2
 
 
-def command_group(mount_of: MountOf, *, name: str) -> click.Group:
-    """Return the commands of one mount."""
+def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> click.Group:
+    """Return the commands of one mount; ``address_of`` says where a one-time link to its agency pages leads."""
     group = click.Group(name, help="Referrals: database, agencies, worker, imports.")
-    for command in (_work(mount_of), _check(mount_of), _import(mount_of)):
+    for command in (_work(mount_of), _check(mount_of), import_group(mount_of, guarded=_guarded)):
         group.add_command(command)
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
-    group.add_command(_agency(mount_of))
     add_retention_commands(group, mount_of, guarded=_guarded)
-    for made in (evidence_group, endpoint_group, secrets_group):
+    group.add_command(_agency(mount_of, address_of))
+    for made in (evidence_group, journal_group, endpoint_group, deliveries_group, secrets_group):
         group.add_command(made(mount_of, guarded=_guarded))
     return group
 
@@ -71,15 +74,16 @@ def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
 def _work(mount_of: MountOf) -> click.Command:
     @click.command("work", help="Perform effects and deliver callbacks until stopped.")
     @click.option("--once", is_flag=True, help="Stop when nothing is due.")
+    @click.option("--concurrency", type=click.IntRange(1, 500), help="Threads, instead of the setting worker_threads.")
     @_guarded
-    def command(once: bool) -> None:
+    def command(once: bool, concurrency: int | None) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         mount = mount_of()
         with sandbox.worked(_sandbox_of(mount), stop=stop, once=once, within=app.app_context):
-            tally = work(mount, stop=stop, once=once, within=app.app_context)
+            tally = work(mount, stop=stop, once=once, within=app.app_context, threads=concurrency)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
 
     return command
@@ -151,12 +155,13 @@ def _sandbox(mount_of: MountOf) -> click.Group:
         mount = sandbox_mount()
         click.echo(f"{sandbox.forget(mount, now=mount.clock())} referrals forgotten")
 
-    group.add_command(_agency(sandbox_mount))
+    # The sandbox has no pages, and so no links to them.
+    group.add_command(_agency(sandbox_mount, None))
     group.add_command(evidence_group(sandbox_mount, guarded=_guarded))
     return group
 
 
-def _agency(mount_of: MountOf) -> click.Group:
+def _agency(mount_of: MountOf, address_of: AddressOf | None) -> click.Group:
     group = click.Group("agency", help="Agencies and their keys.")
 
     @group.command("add", help="Add an agency; prints its token and callback secret, once.")
@@ -204,6 +209,8 @@ def _agency(mount_of: MountOf) -> click.Group:
                 click.echo(f"  keys from {sources[one.id].url}{f' (failing: {failure})' if failure else ''}")
 
     add_agency_commands(group, mount_of, guarded=_guarded)
+    if address_of is not None:
+        add_link_command(group, mount_of, address_of=address_of, guarded=_guarded)
     return group
 
 
@@ -212,32 +219,6 @@ def _ends(expires_at: datetime | None, *, now: datetime) -> str:
         return "does not run out"
     left = days_left(expires_at, now=now)
     return f"runs out on {expires_at:%Y-%m-%d}, in {left} days" if left else f"ran out on {expires_at:%Y-%m-%d}"
-
-
-def _import(mount_of: MountOf) -> click.Group:
-    group = click.Group("import", help="Referrals that came by another way.")
-
-    @group.command("xarf", help="X-ARF version 4 files.")
-    @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--agency", "agency_id", help="Id of the agency that they came from; else each reporter becomes one.")
-    @_guarded
-    def xarf(files: tuple[Path, ...], agency_id: str | None) -> None:
-        mount, refused = mount_of(), 0
-        for file in files:
-            try:
-                imported = imports.import_xarf(mount, file.read_bytes(), agency_id=agency_id, now=mount.clock())
-            except NoticeIntakeError as error:
-                refused += 1
-                click.echo(f"{file.name}: not imported: {imports.explain(error)}", err=True)
-                continue
-            again = " (was here already)" if imported.received.replayed else ""
-            click.echo(f"{file.name}: {imported.received.referral_id}{again}")
-            for gap in imported.gaps:
-                click.echo(f"  not said in X-ARF: {gap}")
-        if refused:
-            sys.exit(1)
-
-    return group
 
 
 def _show_keys(enrolled: agencies.Enrolled, as_json: bool) -> None:

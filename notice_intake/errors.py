@@ -221,6 +221,12 @@ class TemporarilyUnavailable(NoticeIntakeError):
     code = "temporarily-unavailable"
 
 
+class JournalBroken(NoticeIntakeError):
+    """The journal is not as it was sealed."""
+
+    code = "journal-broken"
+
+
 class PlatformRefused(NoticeIntakeError):
     """The platform says that this action can never be carried out as asked.
 

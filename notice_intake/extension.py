@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets as random_secrets
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +16,16 @@ from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
 from .flows import sandbox
+from .flows.along import work_along
 from .flows.mount import Mount, utc_now
 from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
-from .settings import MIN_KEY, Settings
+from .settings import Settings
+from .store.key_file import key_beside
 from .store.storage import Storage
+from .web.agency.addresses import address_of
+from .web.agency.blueprint import agency_blueprint
 from .web.api.blueprint import api_blueprint, sandbox_blueprint
 from .web.desk.blueprint import desk_blueprint
 
@@ -32,6 +34,8 @@ DEFAULT_REGIMES: tuple[Regime, ...] = KNOWN
 EXTENSION = "notice_intake"
 #: What the name of a desk ends in.
 DESK = "_desk"
+#: What the name of the agency pages ends in.
+PAGES = "_agency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class _Parts:
 class NoticeIntake:
     """A door for referrals, to be mounted in any Flask app, several times and under any prefix.
 
-    Adds two blueprints and one entry in ``app.extensions``; nothing app-wide. ``options`` are settings by their names
+    Adds three blueprints and one entry in ``app.extensions``; nothing app-wide. ``options`` are settings by their names
     in ``Settings`` and win over ``NOTICE_INTAKE_`` keys in the app's config, which win over the environment.
     """
 
@@ -66,7 +70,7 @@ class NoticeIntake:
         Settings.from_mapping({}, **options)
 
     def init_app(self, app: Flask, *, url_prefix: str = "/notices", name: str = EXTENSION) -> Mount:
-        """Mount API and desk: the API at ``url_prefix``, the desk at ``url_prefix/desk``.
+        """Mount all: the API at ``url_prefix``, the desk at ``url_prefix/desk``, agency pages at ``url_prefix/agency``.
 
         Raises ``SettingsError`` for a setting that is missing, unknown or unsafe, and for a name that is taken.
         """
@@ -79,10 +83,12 @@ class NoticeIntake:
         doors = {prefix or None: api}
         if mount.settings.sandbox_days:
             doors[f"{prefix}/sandbox"] = self.sandbox_blueprint(name=name + sandbox.SUFFIX)
+        doors[f"{prefix}/agency"] = self.agency_blueprint(name=name + PAGES)
         csrf = app.extensions.get("csrf")
         for place, door in doors.items():
             if csrf is not None and hasattr(csrf, "exempt"):
-                # Agencies have no cookies and no forms; the desk stays under the host's own protection as well.
+                # The API has no cookies and no forms. The agency pages have a session and a protection of their own,
+                # and the host's would open a session for strangers. The desk stays under the host's as well.
                 csrf.exempt(door)
             app.register_blueprint(door, url_prefix=place)
         app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
@@ -92,7 +98,7 @@ class NoticeIntake:
         """Return a fresh API blueprint, with the commands, to be registered where the host likes."""
         mount_of = _mount_of(name)
         blueprint = api_blueprint(mount_of, name=name)
-        blueprint.cli.add_command(command_group(mount_of, name=name.replace("_", "-")))
+        blueprint.cli.add_command(command_group(mount_of, name=name.replace("_", "-"), address_of=address_of))
         blueprint.cli_group = None
         return self._bound(blueprint, name)
 
@@ -104,6 +110,11 @@ class NoticeIntake:
     def sandbox_blueprint(self, *, name: str = EXTENSION + sandbox.SUFFIX) -> Blueprint:
         """Return a fresh blueprint of the sandbox, to be registered where the host likes, for the API ``x``."""
         return self._bound(sandbox_blueprint(_mount_of(name), name=name), name.removesuffix(sandbox.SUFFIX))
+
+    def agency_blueprint(self, *, name: str = EXTENSION + PAGES) -> Blueprint:
+        """Return fresh agency pages, to be registered where the host likes; ``x_agency`` belongs to the API ``x``."""
+        shared = name.removesuffix(PAGES)
+        return self._bound(agency_blueprint(_mount_of(shared), name=name), shared)
 
     def _bound(self, blueprint: Blueprint, name: str) -> Blueprint:
         """Have the mount put together once an app registers the blueprint, where it is not there yet."""
@@ -143,6 +154,8 @@ class NoticeIntake:
             clock=parts.clock,
         )
         self._made.add(mount)
+        if settings.worker_in_process:
+            work_along(mount, within=app.app_context)
         return mount
 
 
@@ -179,17 +192,4 @@ def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
             "NOTICE_INTAKE_SECRET_KEYS is not set. Give one key of 32 characters or more, the same on every machine: "
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
-    path = Path(app.instance_path) / "notice_intake.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written whole and then linked: a process that starts at the same moment must never read half a key.
-        draft = path.with_name(f"{path.name}.{os.getpid()}-{random_secrets.token_hex(4)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(random_secrets.token_urlsafe(48))
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    key = path.read_text().strip()
-    if len(key) < MIN_KEY:
-        raise SettingsError(f"{path} holds no key. Put back what stood there, or delete the file for a new key.")
-    return (key,)
+    return (key_beside(Path(app.instance_path) / "notice_intake.db"),)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from .core.retention import Periods
+from .core.retries import DEFAULT
 from .errors import SettingsError
 
 PREFIX = "NOTICE_INTAKE_"
@@ -21,6 +22,10 @@ MIN_KEY = 32
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,19}", re.ASCII)
 _PUBLIC = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII)
 _PERIOD = re.compile(r"[a-z0-9._]{1,100}=[1-9][0-9]{0,4}", re.ASCII)
+_PROXY = re.compile(r"http://[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,7}", re.ASCII)
+#: A lease has to outlast an attempt by so many seconds: for signing, recording and a slow moment between.
+LEASE_MARGIN = 10
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
@@ -52,16 +57,44 @@ class Settings:
     claim_seconds: int = 1200
     #: Largest body of a single referral, in bytes.
     max_body_bytes: int = 1_048_576
+    #: Largest files that somebody can enter at the desk at once, together, in bytes.
+    max_entry_bytes: int = 8_388_608
     #: Largest line of a bulk stream, in bytes.
     max_line_bytes: int = 262_144
     #: How many lines of a bulk stream are stored in one transaction.
     bulk_batch: int = 1024
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
+    #: The operator's own proxy that callbacks leave through, such as ``http://egress.example:4750``: it then resolves
+    #: names and refuses addresses. Empty: none, whatever the environment says.
+    callback_proxy: str = ""
+    #: A file with certificate authorities that callbacks trust besides the public ones.
+    callback_ca_file: str = ""
+    #: How long one attempt to call back may take in all, in seconds.
+    callback_timeout_seconds: float = 20.0
+    #: The wait before each attempt of a callback, in seconds, the first one included; empty for the 13 attempts of
+    #: ``core.retries``.
+    callback_schedule: tuple[str, ...] = ()
+    #: After so many days without a success an endpoint is disabled and its callbacks wait; 0 for never.
+    endpoint_disable_days: int = 5
+    #: How long each attempt of a callback is kept in the ledger, in days.
+    attempt_days: int = 90
     #: How many callbacks and effects the worker performs at once.
-    worker_threads: int = 8
-    #: How long the worker rests when nothing is due, in seconds.
+    worker_threads: int = 32
+    #: How long the worker rests when nothing is due and nobody wakes it, in seconds.
     worker_idle_seconds: float = 1.0
+    #: How often the worker seals the journal, in seconds: what it wrote since then is not protected yet.
+    journal_seal_seconds: int = 10
+    #: A file that every signed checkpoint of the journal is added to; empty for none.
+    checkpoint_file: str = ""
+    #: How long a piece of work belongs to the worker that took it, in seconds; longer than an attempt may take.
+    worker_lease_seconds: int = 60
+    #: How long the worker finishes what is under way when it is told to stop, in seconds.
+    worker_stop_seconds: int = 25
+    #: Whether each process of the app works as well, in a thread, from its first request on: for development.
+    worker_in_process: bool = False
+    #: How long before its deadline an open case is called out, in minutes.
+    deadline_warning_minutes: int = 15
     #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
     idempotency_days: int = 7
     #: How long what a case holds is kept after its last change, in days; then texts, links and names are deleted. Never
@@ -79,9 +112,15 @@ class Settings:
     rate_storage: str = "memory://"
     #: How many days the sandbox keeps what agencies try out in it; 0: there is no sandbox.
     sandbox_days: int = 0
+    #: How long a person stays signed in on the agency pages, in minutes.
+    page_visit_minutes: int = 480
+    #: After how long without a request they are signed out, in minutes.
+    page_idle_minutes: int = 60
     #: Where the desk's templates begin: the host's layout may stand here.
     desk_layout: str = "notice_intake/layout.html"
-    #: The platform's name, shown in the desk's title; empty for none.
+    #: The same for the agency pages, which strangers see.
+    page_layout: str = "notice_intake/layout.html"
+    #: The platform's name, shown in the titles of the desk and the agency pages; empty for none.
     platform_name: str = ""
 
     def __post_init__(self) -> None:
@@ -94,6 +133,15 @@ class Settings:
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise _unsafe(name, "must not be negative")
+        if not 1 <= self.callback_timeout_seconds <= 120:
+            raise _unsafe("callback_timeout_seconds", "must be 1 to 120")
+        if self.worker_lease_seconds < self.callback_timeout_seconds + LEASE_MARGIN:
+            least = f"callback_timeout_seconds + {LEASE_MARGIN}, or callbacks would leave twice"
+            raise _unsafe("worker_lease_seconds", f"must be at least {least}")
+        if self.callback_proxy and not _PROXY.fullmatch(self.callback_proxy):
+            raise _unsafe("callback_proxy", "must be like http://egress.example:4750")
+        if not all(_SECONDS.fullmatch(one) for one in self.callback_schedule):
+            raise _unsafe("callback_schedule", "must hold whole seconds, such as 0,5,60,300")
         if not 0 < self.worker_idle_seconds <= 3600:
             raise _unsafe("worker_idle_seconds", "must be more than 0 and at most 3600")
         if not 0 < len(self.channel) <= 40:
@@ -123,6 +171,16 @@ class Settings:
         return timedelta(seconds=self.undo_seconds)
 
     @property
+    def lease(self) -> timedelta:
+        """How long a piece of work belongs to who took it."""
+        return timedelta(seconds=self.worker_lease_seconds)
+
+    @property
+    def schedule(self) -> tuple[timedelta, ...]:
+        """The waits before the attempts of a callback."""
+        return tuple(timedelta(seconds=int(one)) for one in self.callback_schedule) or DEFAULT
+
+    @property
     def claim(self) -> timedelta:
         """How long a claim holds."""
         return timedelta(seconds=self.claim_seconds)
@@ -132,6 +190,16 @@ class Settings:
         """How long what is kept."""
         parts = (one.rsplit("=", 1) for one in self.retention_of)
         return Periods(self.retention_days, {code: int(days) for code, days in parts})
+
+    @property
+    def page_visit(self) -> timedelta:
+        """How long somebody stays signed in on the agency pages."""
+        return timedelta(minutes=self.page_visit_minutes)
+
+    @property
+    def page_idle(self) -> timedelta:
+        """After how long without a request they are signed out."""
+        return timedelta(minutes=self.page_idle_minutes)
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any], **options: Any) -> Settings:
@@ -149,12 +217,23 @@ class Settings:
 
 
 #: What has to be 1 or more.
-_POSITIVE = ("claim_seconds", "max_body_bytes", "max_line_bytes", "bulk_batch", "worker_threads", "idempotency_days")
+_POSITIVE = (
+    *("claim_seconds", "bulk_batch", "worker_threads", "worker_stop_seconds", "idempotency_days", "attempt_days"),
+    *("max_body_bytes", "max_line_bytes", "max_entry_bytes", "journal_seal_seconds"),
+    *("page_visit_minutes", "page_idle_minutes"),
+)
 #: What may be 0.
 _NOT_NEGATIVE = (
-    *("undo_seconds", "rate_agency", "rate_address", "rate_failures"),
-    *("sandbox_days", "retention_days"),
+    "undo_seconds",
+    "rate_agency",
+    "rate_address",
+    "rate_failures",
+    "sandbox_days",
+    "retention_days",
+    "endpoint_disable_days",
+    "deadline_warning_minutes",
 )
+_YES_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _HINTS = typing.get_type_hints(Settings)
 
 
@@ -175,10 +254,12 @@ def _convert(name: str, value: Any) -> Any:
         if isinstance(wanted, types.GenericAlias):
             parts = value.split(",") if isinstance(value, str) else value
             return tuple(str(part).strip() for part in parts if str(part).strip())
+        if wanted is bool:
+            return _YES_NO[str(value).lower()]
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
         if wanted is int and isinstance(value, float) and not value.is_integer():
             raise ValueError
         return wanted(value)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise SettingsError(f"{PREFIX}{name.upper()} must be {wanted.__name__}, not {value!r}.") from None

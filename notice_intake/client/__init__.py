@@ -20,12 +20,14 @@ from .errors import (
     NotAuthorized,
     NotFound,
     Problem,
+    ProofRefused,
     RateLimited,
     Refused,
     Unavailable,
     Unreachable,
 )
 from .intake import IntakeClient, new_key
+from .proofs import Proved, ProvedEntry, verify_proof
 from .results import BulkLine, Event, ItemStatusView, Receipt, ReferralStatus
 from .transport import Retries
 
@@ -48,6 +50,9 @@ __all__ = [
     "NotAuthorized",
     "NotFound",
     "Problem",
+    "ProofRefused",
+    "Proved",
+    "ProvedEntry",
     "RateLimited",
     "Receipt",
     "ReferralStatus",
@@ -57,6 +62,7 @@ __all__ = [
     "Unreachable",
     "new_key",
     "verify_callback",
+    "verify_proof",
 ]
 
 #: Not in ``__all__``: a star import must not need what signing needs.

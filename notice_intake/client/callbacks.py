@@ -6,16 +6,18 @@ import base64
 import binascii
 import hashlib
 import hmac
+import importlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from .errors import BadAnswer, CallbackRefused
 from .results import Event, read_event
 
 _PREFIX: Final = "whsec_"
+_PUBLIC: Final = "whpk_"
 _ID: Final = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,128}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 #: Each secret is tried on each signature: nobody may make that expensive.
@@ -31,14 +33,16 @@ def verify_callback(
     now: datetime | None = None,
     tolerance: float = 300,
 ) -> Event:
-    """Return the event in a callback that was signed with one of ``secrets`` (Standard Webhooks 1.0.0, ``v1``).
+    """Return the event in a callback that was signed with one of ``secrets`` (Standard Webhooks 1.0.0).
 
+    A secret is ``whsec_…``, for ``v1``, or the public key ``whpk_…`` that your endpoint shows, for ``v1a``: that one
+    need not be kept secret, and needs the package ``cryptography``.
     ``body`` is what came over the wire, not parsed and written anew. ``tolerance`` is how many seconds the callback's
     time may lie on either side of ``now``, which is the present unless it is given. The same event may come again
     under the same ``id``: do its work once. Raises ``CallbackRefused`` for everything that is wrong with the
     callback, and ``ValueError`` for secrets that are none.
     """
-    keys = [_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    keys = [_checker(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
     if not keys:
         raise ValueError("verifying needs a secret")
     message_id, timestamp, given = _read(headers)
@@ -55,8 +59,12 @@ def verify_callback(
         raise CallbackRefused("The callback is signed, but its body is not an event.") from None
 
 
-def _read(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
-    """Return id, timestamp and the ``v1`` signatures."""
+#: Says whether a signature of a scheme fits the content.
+_Check = Callable[[tuple[str, bytes], bytes], bool]
+
+
+def _read(headers: Mapping[str, str]) -> tuple[str, str, list[tuple[str, bytes]]]:
+    """Return id, timestamp and the signatures with their schemes."""
     found: dict[str, str] = {}
     for name, value in headers.items():
         lower = name.lower()
@@ -67,18 +75,54 @@ def _read(headers: Mapping[str, str]) -> tuple[str, str, list[bytes]]:
     message_id, timestamp = found.get("webhook-id", ""), found.get("webhook-timestamp", "")
     if _ID.fullmatch(message_id) is None or _TIMESTAMP.fullmatch(timestamp) is None:
         raise CallbackRefused("The headers webhook-id and webhook-timestamp are missing or malformed.")
-    signatures = [one.removeprefix("v1,") for one in found.get("webhook-signature", "").split(" ") if one[:3] == "v1,"]
-    return message_id, timestamp, [one.encode("utf-8", "replace") for one in signatures[:_MOST_SIGNATURES]]
+    entries = [one.partition(",") for one in found.get("webhook-signature", "").split(" ")]
+    known = [(scheme, one.encode("utf-8", "replace")) for scheme, _, one in entries if scheme in ("v1", "v1a")]
+    return message_id, timestamp, known[:_MOST_SIGNATURES]
 
 
-def _signed(given: Sequence[bytes], keys: Sequence[bytes], content: bytes) -> bool:
+def _signed(given: Sequence[tuple[str, bytes]], keys: Sequence[_Check], content: bytes) -> bool:
     """Compare every signature with every secret's: how long it takes says nothing about which one was near."""
     fits = False
-    for key in keys:
-        expected = base64.b64encode(hmac.digest(key, content, hashlib.sha256))
+    for check in keys:
         for one in given:
-            fits |= hmac.compare_digest(expected, one)
+            fits |= check(one, content)
     return fits
+
+
+def _checker(secret: str) -> _Check:
+    if secret.startswith(_PUBLIC):
+        return _asymmetric(secret)
+    key = _key(secret)
+
+    def check(given: tuple[str, bytes], content: bytes) -> bool:
+        expected = base64.b64encode(hmac.digest(key, content, hashlib.sha256))
+        return given[0] == "v1" and hmac.compare_digest(expected, given[1])
+
+    return check
+
+
+def _asymmetric(public: str) -> _Check:
+    try:
+        # The client installs without it: only those who check with a public key need it.
+        ed25519: Any = importlib.import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
+        invalid: Any = importlib.import_module("cryptography.exceptions").InvalidSignature
+    except ImportError:
+        raise ValueError("checking with a public key needs the package cryptography") from None
+    try:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(base64.b64decode(public.removeprefix(_PUBLIC), validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError("a public key is whpk_ and 32 bytes in base64") from None
+
+    def check(given: tuple[str, bytes], content: bytes) -> bool:
+        if given[0] != "v1a":
+            return False
+        try:
+            key.verify(base64.b64decode(given[1], validate=True), content)
+        except (binascii.Error, ValueError, invalid):
+            return False
+        return True
+
+    return check
 
 
 def _key(secret: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests.auth import AuthBase
 
-from . import commands
+from . import commands, proof_command
 from .bearer import BearerAuth
 from .commands import UsageError
 from .conformance import command as conformance
@@ -29,7 +29,8 @@ signed instead.
 
 exit codes:
   0  done
-  1  refused: by the platform, or a callback that is not the platform's; conformance: a rule is broken
+  1  refused: by the platform, a callback that is not the platform's, or a proof that proves nothing; conformance:
+     a rule is broken
   2  the command was not understood, or a file cannot be read
   3  the credentials are not accepted, or do not open this
   4  the platform cannot be reached, does not answer now, or not as it should
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)
     try:
-        if args.run in (commands.verify, conformance.run):
+        if args.run in (commands.verify, proof_command.verify_proof, conformance.run):
             return int(args.run(args))
         if args.run is commands.keys and args.new is not None:
             return commands.make_key(args)
@@ -188,6 +189,14 @@ def _verifying(known: Any, shared: argparse.ArgumentParser, remote: argparse.Arg
     )
     verify.add_argument("--at", metavar="TIME", help="when it arrived; now, unless it is given")
     verify.add_argument("--tolerance", metavar="SECONDS", type=_seconds, default=300.0, help="300 unless it is given")
+    proof = _add(
+        known, "verify-proof", proof_command.verify_proof, parent=shared, says="check a proof from the journal"
+    )
+    proof.add_argument("file", metavar="FILE", help="the proof that the platform has handed over")
+    proof.add_argument("--keys", required=True, metavar="FILE", help="the platform's keys, as keys --json wrote them")
+    proof.add_argument("--receipt", metavar="FILE", help="your receipt: the proof must be of its entry")
+    proof.add_argument("--body", metavar="FILE", help="what you sent, byte by byte; needs the receipt")
+    proof.add_argument("--checkpoint", action="append", metavar="FILE", help="one that you have kept; repeatable")
     keys = _add(known, "keys", commands.keys, parent=remote, says="write the platform's public keys, or make your own")
     keys.add_argument("--new", metavar="FILE", help="make a key that signs requests, and write it to this file")
 

@@ -135,6 +135,12 @@ class CallbackRefused(IntakeError):
     code = "callback-refused"
 
 
+class ProofRefused(IntakeError):
+    """This does not show what it should: keep it, and the receipt, and ask the platform why."""
+
+    code = "proof-refused"
+
+
 class AnswerRefused(IntakeError):
     """This answer is not the platform's, or not to what was asked. What was sent may have arrived."""
 

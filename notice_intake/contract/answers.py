@@ -21,6 +21,7 @@ from ..core.codes import (
 from .fields import Code, Codes, Flag, Shaped, Timestamp
 
 _HEX = r"^[0-9a-f]{64}$"
+_SALT = r"^[0-9a-f]{32}$"
 
 
 class Open(Schema):
@@ -49,7 +50,14 @@ def count(text: str, **more: Any) -> fields.Integer:
 class JournalSchema(Open):
     """Where the platform's journal holds this."""
 
-    leaf = Shaped(_HEX, error="Not a digest.", **said("The SHA-256 of the journal's entry, in hexadecimal."))
+    leaf = Shaped(_HEX, error="Not a digest.", **said("The RFC 6962 leaf hash of the journal's entry, in hexadecimal."))
+    salt = Shaped(_SALT, error="Not a salt.", **said("Opens the entry's commitment to the body that was sent."))
+    checkpoint = fields.String(
+        **said(
+            "The newest signed checkpoint of the journal (C2SP tlog-checkpoint); null before the first.",
+            allow_none=True,
+        )
+    )
 
 
 class ItemStateSchema(Open):
@@ -78,7 +86,7 @@ class ReceiptSchema(Open):
             {"id": "itm_01KM5W6Q1BM2V6D8K5X0E7JQSA", "reference": "31-1", "status": "received", "outcome": None},
             {"id": "itm_01KM5W6Q1C9N4G1P3W7V6YB5RT", "reference": "31-2", "status": "received", "outcome": None},
         ],
-        "journal": {"leaf": "6f0c" * 16},
+        "journal": {"leaf": "6f0c" * 16, "salt": "a1d4" * 8, "checkpoint": None},
     }
 
     id = identifier("ref", "The platform's id of the referral. Keep it.")
@@ -238,6 +246,7 @@ class EndpointViewSchema(Open):
         "id": "end_01KM5W4N2Q8R6T1V9X3Y7Z5B0C",
         "url": None,
         "state": "unverified",
+        "public_key": "whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "pending": {"url": "https://unit.example/callbacks", "since": "2025-03-02T08:00:00+00:00"},
         "failures": 0,
         "resting_until": None,
@@ -248,7 +257,14 @@ class EndpointViewSchema(Open):
 
     id = identifier("end", "The id of the endpoint.")
     url = fields.String(**said("Where callbacks go; null until an address was verified.", allow_none=True))
-    state = Code(["unverified", "active", "disabled"], **said("`disabled` after the address answered 410."))
+    state = Code(
+        ["unverified", "active", "disabled"],
+        **said("`disabled` after the address answered 410, or nothing arrived for days."),
+    )
+    public_key = fields.String(
+        **said("Checks the `v1a` signatures of your callbacks (Ed25519): `whpk_` and base64."),
+        validate=validate.Length(min=40),
+    )
     pending = fields.Nested(PendingSchema, **said("The address that waits to be verified.", allow_none=True))
     failures = count("Failures since the last success.")
     resting_until = Timestamp(**said("Until when the address is left in peace.", allow_none=True))

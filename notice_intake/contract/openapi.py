@@ -246,7 +246,14 @@ def _callback() -> dict[str, Any]:
         "description": "Standard Webhooks 1.0.0: verify it with any library for that.",
         "security": [],
         "parameters": [
-            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in signed
+            *({"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in signed),
+            {
+                "name": "notice-intake-checkpoint",
+                "in": "header",
+                "required": False,
+                "description": "The newest signed checkpoint of the journal, its text in base64.",
+                "schema": {"type": "string"},
+            },
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("event")}}},
         "responses": {

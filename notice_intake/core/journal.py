@@ -22,6 +22,11 @@ class Actor:
     id: str = ""
     name: str = ""
 
+    @property
+    def personal(self) -> bool:
+        """Whether this is a person, whom an entry must not name."""
+        return self.kind == "moderator"
+
 
 SYSTEM = Actor("system")
 
@@ -38,10 +43,37 @@ class Entry:
     at: datetime
     #: Strings only: ids, codes, counts. Never a name, a link or a text.
     facts: Mapping[str, str] = field(default_factory=dict)
+    #: What must be erasable: people and texts. In the entry stands a commitment to each.
+    private: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Changing what goes into the bytes means a new prefix: old entries must stay verifiable.
-LEAF_PREFIX = b"notice-intake:journal:leaf:1\n"
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the commitments of an entry stand for: it is stored beside, and can be deleted alone."""
+
+    salt: bytes
+    #: By the names of the commitments.
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry as it is stored."""
+
+    payload: bytes
+    leaf: str
+    opening: Opening | None
+
+
+#: How many random bytes an entry needs: half of them stand in it, half are the salt of its commitments.
+RANDOM_BYTES = 32
+#: RFC 6962 section 2.1: what stands before the bytes of a leaf.
+LEAF_PREFIX = b"\x00"
+#: What stood there before there were seals. It begins with neither 0x00 nor 0x01, so no hash can pass for another.
+_FIRST_PREFIX = b"notice-intake:journal:leaf:1\n"
+_COMMITMENT_PREFIX = b"notice-intake:commitment:1\n"
+#: The commitment to who did it.
+ACTOR = "actor"
 
 
 # All entries of a batch are of one moment.
@@ -56,23 +88,65 @@ quoted = json.JSONEncoder(ensure_ascii=False).encode
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def canonical_bytes(entry: Entry) -> bytes:
-    """Return the entry as JSON with sorted keys, no white space, UTF-8; the time in UTC to the microsecond."""
+def write(entry: Entry, random: bytes) -> Written:
+    """Return an entry as it is stored; ``random`` are ``RANDOM_BYTES`` that are used for nothing else.
+
+    The payload is JSON with sorted keys, no white space, UTF-8; the time in UTC to the microsecond. Its ``nonce``
+    keeps the leaf hash, which others see in their proofs, from being guessed.
+    """
+    nonce, salt = random[:16], random[16:]
+    values = dict(entry.private)
+    if entry.actor.personal:
+        values[ACTOR] = actor_value(entry.actor.id, entry.actor.name)
     document = {
         "action": entry.action,
-        "actor": {"id": entry.actor.id, "kind": entry.actor.kind},
+        "actor": {"id": "" if entry.actor.personal else entry.actor.id, "kind": entry.actor.kind},
         "at": timestamp(entry.at),
+        "commitments": {name: commitment(name, value, salt=salt) for name, value in values.items()},
         "facts": dict(entry.facts),
+        "nonce": nonce.hex(),
         "object": entry.object,
     }
-    return _canonical(document).encode()
+    payload = _canonical(document).encode()
+    return Written(payload, leaf_hash(payload), Opening(salt, values) if values else None)
 
 
 def leaf_hash(payload: bytes) -> str:
-    """Return the SHA-256 of an entry's bytes under this journal's own prefix, in hexadecimal."""
+    """Return the RFC 6962 leaf hash of an entry's bytes, in hexadecimal."""
     return hashlib.sha256(LEAF_PREFIX + payload).hexdigest()
 
 
-def commitment(value: str, salt: bytes) -> str:
-    """Return a salted SHA-256 that stands in an entry for a value that must be erasable."""
-    return hashlib.sha256(b"notice-intake:commitment:1\n" + salt + value.encode()).hexdigest()
+def first_leaf_hash(payload: bytes) -> str:
+    """Return the leaf hash of an entry that was written before there were seals: those have no ``nonce``."""
+    return hashlib.sha256(_FIRST_PREFIX + payload).hexdigest()
+
+
+def commitment(name: str, value: str, *, salt: bytes) -> str:
+    """Return the salted SHA-256 that stands in an entry for a value that must be erasable; ``salt`` has 16 bytes."""
+    return hashlib.sha256(_COMMITMENT_PREFIX + salt + name.encode() + b"\n" + value.encode()).hexdigest()
+
+
+def actor_value(actor_id: str, name: str) -> str:
+    """Return what the commitment to a person is made of."""
+    return _canonical([actor_id, name])
+
+
+def opens(payload: bytes, opening: Opening) -> bool:
+    """Say whether an opening is that of an entry: every commitment of it, and no other."""
+    try:
+        document = json.loads(payload)
+        committed = document["commitments"] if "nonce" in document else {}
+    except (ValueError, KeyError, TypeError):
+        return False
+    try:
+        found = {name: commitment(name, value, salt=opening.salt) for name, value in opening.values.items()}
+    except (AttributeError, TypeError, ValueError):
+        return False
+    # An entry from before there were commitments names its actor itself.
+    return bool(committed == found) or ("nonce" not in document and not opening.salt)
+
+
+def person_of(opening: Opening) -> tuple[str, str]:
+    """Return id and name of the person in an opening; empty where it names none."""
+    found = json.loads(opening.values.get(ACTOR, '["",""]'))
+    return str(found[0]), str(found[1])

@@ -14,7 +14,7 @@ Failure = Literal["blocked", "dns", "tls", "timeout", "connect", "status", "chal
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One attempt's result. Safe to show to the agency: the failure is a class, never an address of ours."""
+    """One attempt's result. Safe to show to the agency but for ``address``: the failure is a class."""
 
     #: The HTTP status, or None where none arrived. A status that has arrived stands, whatever becomes of the body.
     status: int | None
@@ -25,3 +25,5 @@ class Answer:
     #: What ``Retry-After`` asked for, as sent.
     retry_after: timedelta | None
     milliseconds: int
+    #: The checked address that was called, for the operator alone; empty where it did not come to that.
+    address: str = ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import queue
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,13 +17,14 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.poolmanager import ProxyManager
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
 from ..errors import NoticeIntakeError
+from .connections import RECEIVERS, Connection, Idle, Pool, TlsConnection, TlsPool
+from .exchange import Reply, exchange, head
 from .policy import (
     Address,
     CallbackPolicy,
@@ -35,13 +37,8 @@ from .policy import (
 
 __all__ = ["CallbackPolicy", "CallbackRefused", "Deadlines", "GuardedAdapter", "LookupFailed", "check_callback_url"]
 
-#: Bytes of one answer that are taken off the wire at all, head included; http.client alone would take 6 MB of head.
-_LONGEST_ANSWER: Final = 65_536
-#: A connection that was idle for longer is not used again: firewalls forget such ones silently, and the next callback
-#: would then wait out its whole deadline.
-_LONGEST_IDLE: Final = 30.0
-#: Receivers whose connections are kept.
-_RECEIVERS: Final = 256
+#: Bytes of an answer's body that are read.
+KEEP: Final = 4096
 
 
 class LookupFailed(NoticeIntakeError):
@@ -67,7 +64,8 @@ class GuardedAdapter(HTTPAdapter):
 
     Guaranteed for every request: the name is resolved once, all of its addresses must pass, and the connection goes to
     one of those, while TLS (name indication and certificate) and the Host header keep the name. Certificates are
-    verified and the deadlines kept whatever the caller passes; proxies are never used. Safe to share between threads.
+    verified and the deadlines kept whatever the caller passes; proxies of the environment are never used. Safe to share
+    between threads. With ``policy.proxy`` ``post`` asks that one for a tunnel to the name.
 
     An adapter follows no redirects, but a ``Session`` around it does: use ``Sender``.
     """
@@ -81,18 +79,20 @@ class GuardedAdapter(HTTPAdapter):
         ca_file: str | None = None,
     ) -> None:
         self._policy = policy
+        self._idle = Idle(pool_size)
         self._deadlines = deadlines or Deadlines()
         # One context for all: urllib3 would parse the authorities' file again for every connection.
         self._tls = create_urllib3_context()
         self._tls.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         if ca_file is not None:
             self._tls.load_verify_locations(ca_file)
+        self._egress = _egress(policy.proxy, self._tls) if policy.proxy else None
         self._last_good: dict[str, Address] = {}
-        super().__init__(pool_connections=_RECEIVERS, pool_maxsize=pool_size)
+        super().__init__(pool_connections=RECEIVERS, pool_maxsize=pool_size)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block=block, ssl_context=self._tls, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: the shared context verifies, and there is no way to turn that off."""
@@ -103,6 +103,81 @@ class GuardedAdapter(HTTPAdapter):
         where, how = super().build_connection_pool_key_attributes(request, verify, cert)
         # Part of the pool's key as well: connections are kept per checked address and name.
         return where, {**how, "server_hostname": urlsplit(f"//{request.headers['Host']}").hostname}
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, called: Callable[[str], None]) -> Reply:
+        """Post to the first checked address that takes the connection; ``called`` is told which one is tried.
+
+        The same guarantees as ``send``, without what is put around a request for everybody else: most of a callback's
+        cost. Raises what connecting raises, ``OSError``, and ``NotHttp``.
+        """
+        ends = time.monotonic() + self._deadlines.total
+        destination = _destination(url, self._policy)
+        sent = {"Host": destination.authority, **headers}
+        if self._egress is not None:
+            return self._tunnelled(destination, _path(url), headers=sent, body=body)
+        request = head(_path(url), sent, length=len(body)) + body
+        untried = self._checked_addresses(destination)
+        while True:
+            address = untried.pop(0)
+            called(str(address))
+            try:
+                reply = self._ask(destination, address, request, ends=ends)
+                self._last_good[destination.authority] = address
+                return reply
+            except (NewConnectionError, ConnectTimeoutError):
+                if not untried:
+                    raise
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._idle.close()
+        super().close()
+
+    def _ask(self, destination: Destination, address: Address, request: bytes, *, ends: float) -> Reply:
+        key = (destination.scheme, str(address), destination.port, destination.host)
+        connection = self._idle.take(key)
+        if connection is None:
+            connection = self._connected(destination, address, ends=ends)
+        reply = None
+        try:
+            patience = self._deadlines.read
+            reply = exchange(connection.sock, request, ends=ends, patience=patience, keep=KEEP)
+        finally:
+            if reply is not None and reply.reusable:
+                connection.answered()
+                self._idle.keep(key, connection)
+            else:
+                connection.close()
+        return reply
+
+    def _connected(self, destination: Destination, address: Address, *, ends: float) -> Any:
+        where: dict[str, Any] = {"host": str(address), "port": destination.port}
+        where["timeout"] = min(self._deadlines.connect, max(0.001, ends - time.monotonic()))
+        if destination.scheme == "https":
+            made: Any = TlsConnection(**where, ssl_context=self._tls, server_hostname=destination.host)
+        else:
+            made = Connection(**where)
+        try:
+            made.connect()
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _tunnelled(self, destination: Destination, path: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
+        if destination.scheme != "https":
+            raise CallbackRefused("Through the egress proxy the callback address must use https.")
+        assert self._egress is not None
+        pool = self._egress.connection_from_host(destination.lookup, destination.port, "https")
+        fixed: dict[str, Any] = {"retries": False, "redirect": False, "assert_same_host": False}
+        limits = self._patience(time.monotonic() + self._deadlines.total)
+        fixed |= {"preload_content": False, "decode_content": False, "timeout": limits}
+        with closing(pool.urlopen("POST", path, body=body, headers=headers, **fixed)) as response:
+            try:
+                read = response.read(KEEP, decode_content=False)
+            except (HTTPError, OSError):
+                read = b""
+            return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, read)
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
         """Send to the first checked address that takes the connection. The answer's body is not read yet."""
@@ -135,6 +210,18 @@ class GuardedAdapter(HTTPAdapter):
         if left <= 0:
             raise requests.Timeout("no time is left to connect")
         return Timeout(connect=self._deadlines.connect, read=self._deadlines.read, total=left)
+
+
+@lru_cache(maxsize=1024)
+def _destination(url: str, policy: CallbackPolicy) -> Destination:
+    return read_destination(url, policy)
+
+
+@lru_cache(maxsize=1024)
+def _path(url: str) -> str:
+    """Return path and query as they were given: the policy has let nothing through that needs repair."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _pinned(request: requests.PreparedRequest, destination: Destination, address: Address) -> requests.PreparedRequest:
@@ -177,67 +264,7 @@ def _look_up(destination: Destination, *, within: float) -> list[Address]:
     return list(dict.fromkeys(ip_address(socket_address[0]) for *_, socket_address in found))
 
 
-class _TimedReader(io.RawIOBase):
-    """The socket's bytes until a moment and up to an amount, however slowly they drip in."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-        # urllib3 has just set the socket's timeout to what is left of the request's.
-        self._ends = time.monotonic() + (sock.gettimeout() or 0.0)
-        self._left = _LONGEST_ANSWER
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        patience = self._ends - time.monotonic()
-        if patience <= 0:
-            raise TimeoutError("the answer took too long")
-        if self._left <= 0:
-            raise http.client.HTTPException("the answer is too long")
-        self._sock.settimeout(patience)
-        count = self._raw.readinto(buffer)
-        self._left -= count or 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedAnswer(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp: io.BufferedReader = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
-
-
-class _Perishable:
-    """A connection that counts as dropped once it has been idle for too long."""
-
-    response_class: Any = _TimedAnswer
-    _answered: float = 0.0
-
-    def getresponse(self) -> Any:
-        self._answered = time.monotonic()
-        return super().getresponse()  # type: ignore[misc]
-
-    @property
-    def is_connected(self) -> bool:
-        return bool(super().is_connected) and time.monotonic() - self._answered < _LONGEST_IDLE  # type: ignore[misc]
-
-
-class _Connection(_Perishable, HTTPConnection):
-    pass
-
-
-class _TlsConnection(_Perishable, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+def _egress(proxy: str, tls: Any) -> ProxyManager:
+    manager = ProxyManager(proxy, maxsize=8, ssl_context=tls)
+    manager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+    return manager

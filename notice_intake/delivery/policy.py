@@ -76,6 +76,9 @@ class CallbackPolicy:
     #: Networks (CIDR) that are allowed besides public addresses: a closed network, or loopback for a demo. A host all
     #: of whose addresses lie inside may also use http, any port and a name that is not a public one.
     networks: tuple[str, ...] = ()
+    #: The operator's own egress proxy, ``http://host:port``: it is asked for a tunnel to each name, resolves it and
+    #: refuses what it must. Empty: none.
+    proxy: str = ""
 
     def __post_init__(self) -> None:
         unknown = set(self.schemes) - set(_DEFAULT_PORTS)

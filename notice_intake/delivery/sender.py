@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import re
+import ssl
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError, SSLError, TimeoutError
 
 from .answers import Answer, Failure
-from .guard import CallbackPolicy, CallbackRefused, Deadlines, GuardedAdapter, LookupFailed, check_callback_url
+from .exchange import NotHttp, Reply
+from .guard import CallbackPolicy, CallbackRefused, Deadlines, GuardedAdapter, LookupFailed
 
 __all__ = ["Answer", "Sender"]
 
@@ -23,24 +25,36 @@ _FIXED_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
 }
-#: What a callback may carry: its signature, and that it comes from a sandbox.
-_CALLBACK_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox"})
+#: The newest checkpoint of the journal, its text in base64.
+CHECKPOINT_HEADER: Final = "notice-intake-checkpoint"
+#: What a callback may carry: its signature, that it comes from a sandbox, and that checkpoint.
+_CALLBACK_HEADERS: Final = frozenset(
+    {"webhook-id", "webhook-timestamp", "webhook-signature", "notice-intake-sandbox", CHECKPOINT_HEADER}
+)
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
-_READ: Final = 4096
 _KEPT: Final = 1024
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
-#: The first line that fits. ``SSLError`` and ``ConnectTimeout`` are connection errors too, hence the order.
+#: The first line that fits: most of them are ``HTTPError`` too, hence the order.
 FAILURES: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (CallbackRefused, "blocked"),
+    (LocationParseError, "blocked"),
     (requests.exceptions.InvalidURL, "blocked"),
     (LookupFailed, "dns"),
     (requests.Timeout, "timeout"),
+    (NewConnectionError, "connect"),
+    (TimeoutError, "timeout"),
+    (builtins.TimeoutError, "timeout"),
+    (SSLError, "tls"),
+    (ssl.SSLError, "tls"),
+    (ssl.CertificateError, "tls"),
     (requests.exceptions.SSLError, "tls"),
     (requests.RequestException, "connect"),
+    (NotHttp, "connect"),
     (HTTPError, "connect"),
     (OSError, "connect"),
 )
+_CAUGHT: Final = tuple(kind for kind, _ in FAILURES)
 
 
 class Sender:
@@ -60,7 +74,6 @@ class Sender:
         pool_size: int = 32,
         ca_file: str | None = None,
     ) -> None:
-        self._policy = policy
         self._adapter = GuardedAdapter(
             policy,
             deadlines=Deadlines(connect=connect_timeout, read=read_timeout, total=total_timeout),
@@ -80,23 +93,20 @@ class Sender:
         """
         sent = _FIXED_HEADERS | _checked(headers)
         started = time.monotonic()
+        called: list[str] = [""]
         try:
-            return self._attempt(url, sent, body, started)
-        except tuple(kind for kind, _ in FAILURES) as error:
-            return Answer(None, failure_of(error), excerpt="", retry_after=None, milliseconds=_since(started))
-
-    def _attempt(self, url: str, headers: dict[str, str], body: bytes, started: float) -> Answer:
-        # The raw string, because requests repairs a URL while it prepares one.
-        check_callback_url(url, self._policy)
-        request = requests.Request("POST", url, headers=headers, data=body).prepare()
-        with closing(self._adapter.send(request, stream=True)) as response:
+            reply = self._adapter.post(url, headers=sent, body=body, called=called.append)
             return Answer(
-                response.status_code,
-                None if 200 <= response.status_code < 300 else "status",
-                excerpt=_excerpt(response),
-                retry_after=_retry_after(response.headers),
+                reply.status,
+                None if 200 <= reply.status < 300 else "status",
+                excerpt=_excerpt(reply),
+                retry_after=_retry_after(reply.headers),
                 milliseconds=_since(started),
+                address=called[-1],
             )
+        except _CAUGHT as error:
+            failure = failure_of(error)
+            return Answer(None, failure, excerpt="", retry_after=None, milliseconds=_since(started), address=called[-1])
 
 
 def failure_of(error: Exception) -> Failure:
@@ -115,24 +125,21 @@ def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def _excerpt(response: requests.Response) -> str:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+def _excerpt(reply: Reply) -> str:
+    if not reply.body or reply.headers.get("content-encoding", "identity") != "identity":
         return ""
-    try:
-        read: bytes = response.raw.read(_READ, decode_content=False)
-    except (HTTPError, OSError):
-        # The status has arrived and stands: a receiver that said 200 has the callback, even if it dies in mid-sentence.
-        return ""
-    printable = "".join(c if c.isprintable() else " " for c in read.decode("utf-8", "replace"))
+    printable = "".join(c if c.isprintable() else " " for c in reply.body.decode("utf-8", "replace"))
     return " ".join(printable.split()).encode()[:_KEPT].decode("utf-8", "ignore")
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     """RFC 9110 section 10.2.3: seconds, or a date, which counts from the receiver's own Date: its clock may be off."""
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
     if _SECONDS.fullmatch(value):
         return timedelta(seconds=int(value))
-    until, sent = _date(value), _date(headers.get("Date", "")) or datetime.now(UTC)
+    until, sent = _date(value), _date(headers.get("date", "")) or datetime.now(UTC)
     return None if until is None else max(until - sent, timedelta(0))
 
 

@@ -13,18 +13,28 @@ from ..core.catalogue import country
 from ..core.journal import Actor, Entry
 from ..delivery.guard import CallbackPolicy, check_callback_url
 from ..delivery.webhook import new_secret
-from ..errors import CredentialsRefused, NotFound, ScopeMissing, SettingsError
+from ..errors import (
+    CredentialsRefused,
+    DocumentRefused,
+    FieldError,
+    NotFound,
+    ScopeMissing,
+    SettingsError,
+)
 from ..ids import new_id
 from ..store import agencies as store
-from ..store import journal, key_sources
+from ..store import journal, key_sources, pages
 from ..store.agencies import Agency, Endpoint
 from ..store.direct import Straight
 from ..store.storage import Tx
+from . import key_use
 from .mount import Mount
 
 #: How long a token lives.
 TOKEN_LIFE = timedelta(days=365)
 _COUNTRY = re.compile("[A-Z]{2}")
+#: Who acts on the command line.
+OPERATOR = Actor("operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,50 +54,97 @@ def enrol(
     Raises ``SettingsError`` for a name, country or instrument that is none, ``CallbackRefused`` for an address that is
     not allowed.
     """
-    if not 0 < len(name.strip()) <= 200:
-        raise SettingsError("The name of an agency has 1 to 200 characters.")
-    if not _COUNTRY.fullmatch(country(place)):
-        raise SettingsError("Write the country as two letters, such as BE.")
-    unknown = sorted(set(instruments) - mount.instruments.keys())
-    if unknown or not instruments:
-        known = ", ".join(sorted(mount.instruments))
-        raise SettingsError(f"Unknown instrument {', '.join(unknown) or '(none given)'}. Choose from: {known}.")
+    faults = faults_of(mount, name, place=place, instruments=instruments)
+    if faults:
+        raise SettingsError(faults[0].detail)
     if callback_url is not None:
         check_callback_url(callback_url, CallbackPolicy(networks=mount.settings.callback_networks))
     agency = Agency(new_id("agy"), name, country(place), frozenset(instruments), True)
     secret = new_secret() if callback_url is not None else None
     with mount.storage.begin() as tx:
         store.add(tx, agency, now=now)
-        token = _add_token(mount, tx, agency.id, now=now)
+        token, _ = _add_token(mount, tx, agency.id, now=now)
         if callback_url is not None and secret is not None:
             endpoint = Endpoint(
                 new_id("end"), agency.id, callback_url, (mount.secrets.encrypt(secret),), "active", 0, None
             )
             store.set_endpoint(tx, endpoint, now=now)
         facts = {"country": agency.country, "instruments": ",".join(sorted(instruments))}
-        journal.append(tx, [Entry(Actor("operator"), "agency.added", agency.id, now, facts)])
+        journal.append(tx, [Entry(OPERATOR, "agency.added", agency.id, now, facts)])
     return Enrolled(agency.id, token, secret)
 
 
-def rotate(mount: Mount, agency_id: str, *, now: datetime) -> Enrolled:
+def faults_of(mount: Mount, name: str, *, place: str, instruments: Sequence[str]) -> list[FieldError]:
+    """Return what is wrong with a new agency: pointers ``/name``, ``/country`` and ``/instruments``."""
+    faults = []
+    if not 0 < len(name.strip()) <= 200 or not name.isprintable():
+        faults.append(FieldError("/name", "length", "The name of an agency has 1 to 200 characters."))
+    if not _COUNTRY.fullmatch(country(place)):
+        faults.append(FieldError("/country", "invalid", "Write the country as two letters, such as BE."))
+    unknown = sorted(set(instruments) - mount.instruments.keys())
+    if unknown or not instruments:
+        known = ", ".join(sorted(mount.instruments))
+        detail = f"Unknown instrument {', '.join(unknown) or '(none given)'}. Choose from: {known}."
+        faults.append(FieldError("/instruments", "required", detail))
+    return faults
+
+
+def register(
+    mount: Mount, name: str, *, place: str, instruments: Sequence[str], now: datetime, by: Actor = OPERATOR
+) -> str:
+    """Add an agency without any key and return its id: it gets its first key by an onboarding link.
+
+    Raises ``DocumentRefused`` for a name, country or instrument that is none, and for an agency that is here already.
+    """
+    faults = faults_of(mount, name, place=place, instruments=instruments)
+    if faults:
+        raise DocumentRefused(faults)
+    agency = Agency(new_id("agy"), name.strip(), country(place), frozenset(instruments), True)
+    with mount.storage.begin() as tx:
+        if any((one.name, one.country) == (agency.name, agency.country) for one in store.everyone(tx)):
+            raise DocumentRefused([FieldError("/name", "taken", "An agency of this name and country is here already.")])
+        store.add(tx, agency, now=now)
+        facts = {"country": agency.country, "instruments": ",".join(sorted(instruments))}
+        journal.append(tx, [Entry(by, "agency.added", agency.id, now, facts)])
+    return agency.id
+
+
+def rotate(
+    mount: Mount, agency_id: str, *, now: datetime, by: Actor = OPERATOR, scopes: frozenset[str] | None = None
+) -> Enrolled:
     """Give an agency a further token. The newest two stay alive, so that it can change over without a gap.
 
-    Keys of other schemes are left as they are.
+    Keys of other schemes are left as they are. ``scopes`` are those that it had before, unless they are given.
     """
     with mount.storage.begin() as tx:
         if store.find(tx, agency_id) is None:
             raise NotFound(f"There is no agency {agency_id}.")
-        token = _add_token(mount, tx, agency_id, now=now)
-        for old in [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME][:-2]:
+        store.lock(tx, agency_id)
+        before = [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME]
+        scopes = scopes_of(tx, agency_id) if scopes is None else scopes
+        token, key_id = _add_token(mount, tx, agency_id, now=now, scopes=scopes)
+        ended = before[:-1]
+        for old in ended:
             store.revoke(tx, old.key_id, now=now)
-        journal.append(tx, [Entry(Actor("operator"), "agency.key_added", agency_id, now)])
+        facts = {"scheme": bearer.SCHEME, "key": key_id, "ended": ",".join(one.key_id for one in ended)}
+        journal.append(tx, [Entry(by, "agency.key_added", agency_id, now, facts)])
     return Enrolled(agency_id, token)
 
 
-def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
-    """End all keys of an agency, and read none at its address any more; they fail on the next request.
+def scopes_of(tx: Tx, agency_id: str) -> frozenset[str]:
+    """Return what an agency may do: what its newest token may, else its newest link; everything, where it has neither.
 
-    Returns how many there were.
+    A key that is made for an agency never opens more than it had.
+    """
+    tokens = [key for key in store.live_keys(tx, agency_id) if key.scheme == bearer.SCHEME]
+    found = tokens[-1].scopes if tokens else pages.newest_scopes(tx, agency_id)
+    return frozenset(bearer.SCOPES if found is None else found)
+
+
+def revoke(mount: Mount, agency_id: str, *, now: datetime, by: Actor = OPERATOR) -> int:
+    """End all keys of an agency, its one-time links and whoever is on its pages, and read no keys at its address.
+
+    They fail on the next request. Returns how many keys there were.
     """
     with mount.storage.begin() as tx:
         if store.find(tx, agency_id) is None:
@@ -97,7 +154,9 @@ def revoke(mount: Mount, agency_id: str, *, now: datetime) -> int:
             store.revoke(tx, key.key_id, now=now)
         # Or the next look at it would bring keys back.
         key_sources.remove(tx, agency_id)
-        journal.append(tx, [Entry(Actor("operator"), "agency.keys_revoked", agency_id, now)])
+        ended = pages.end_all(tx, agency_id, now=now)
+        facts = {"keys": str(len(keys)), "links_and_visits": str(ended)}
+        journal.append(tx, [Entry(by, "agency.keys_revoked", agency_id, now, facts)])
     return len(keys)
 
 
@@ -130,12 +189,17 @@ def authenticate(
         raise CredentialsRefused("not signed")
     if scope not in proof.credential.scopes:
         raise ScopeMissing(scope)
+    key_use.seen(mount, claimed.key_id, now=now)
     return found[1], proof.signed
 
 
-def _add_token(mount: Mount, tx: Tx, agency_id: str, *, now: datetime) -> str:
+def _add_token(
+    mount: Mount, tx: Tx, agency_id: str, *, now: datetime, scopes: frozenset[str] | None = None
+) -> tuple[str, str]:
+    """Return a new token and its public key id."""
     token, key_id, digest = bearer.mint(mount.secrets.signer(bearer.PURPOSE))
     expires_at = now + TOKEN_LIFE
-    credential = Credential(key_id, digest, agency_id, frozenset(bearer.SCOPES), expires_at.timestamp(), False)
+    allowed = frozenset(bearer.SCOPES) if scopes is None else scopes
+    credential = Credential(key_id, digest, agency_id, allowed, expires_at.timestamp(), False)
     store.add_credential(tx, credential, scheme=bearer.SCHEME, expires_at=expires_at, now=now)
-    return token
+    return token, key_id

@@ -13,11 +13,19 @@ from ..errors import KeyNotUsable, NotFound
 from ..store import agencies, journal
 from ..store import signatures as store
 from ..store.storage import Raced, Tx
+from .agencies import OPERATOR
 from .mount import Mount
 
 
 def add_public_key(
-    mount: Mount, agency_id: str, *, key: PublicKey, now: datetime, until: datetime | None = None
+    mount: Mount,
+    agency_id: str,
+    *,
+    key: PublicKey,
+    now: datetime,
+    until: datetime | None = None,
+    by: Actor = OPERATOR,
+    scopes: frozenset[str] = frozenset(SCOPES),
 ) -> str:
     """Have an agency sign with a key from now on; return the key's thumbprint, which its requests name.
 
@@ -26,10 +34,9 @@ def add_public_key(
     Raises ``NotFound`` for no such agency, ``KeyNotUsable`` for a key that is registered: one key, one agency.
     """
     digest = unb64u(key.thumbprint)
-    scopes = frozenset(SCOPES)
     ends = until.timestamp() if until else None
     credential = Credential(key.thumbprint, digest, agency_id, scopes, ends, False, key.algorithm, key.jwk)
-    _add(mount, credential, scheme=signature.SCHEME, now=now, until=until)
+    _add(mount, credential, scheme=signature.SCHEME, now=now, until=until, by=by)
     return credential.key_id
 
 
@@ -40,11 +47,11 @@ def add_certificate(
     key_id, digest = client_cert.identify(certificate)
     ends = until.timestamp() if until else None
     credential = Credential(key_id, digest, agency_id, frozenset(SCOPES), ends, False)
-    _add(mount, credential, scheme=client_cert.SCHEME, now=now, until=until)
+    _add(mount, credential, scheme=client_cert.SCHEME, now=now, until=until, by=OPERATOR)
     return key_id
 
 
-def require_signature(mount: Mount, agency_id: str, *, required: bool, now: datetime) -> None:
+def require_signature(mount: Mount, agency_id: str, *, required: bool, now: datetime, by: Actor = OPERATOR) -> None:
     """Refuse an agency's requests unless they are signed, or no longer. Acts on the next request.
 
     Raises ``NotFound``; ``KeyNotUsable`` where the agency has no key to sign with and would be locked out.
@@ -56,16 +63,18 @@ def require_signature(mount: Mount, agency_id: str, *, required: bool, now: date
             raise KeyNotUsable("This agency has no key to sign with yet. Add one with 'agency key-add'.")
         store.set_required(tx, agency_id, required=required)
         facts = {"required": "yes" if required else "no"}
-        journal.append(tx, [Entry(Actor("operator"), "agency.signature_required", agency_id, now, facts)])
+        journal.append(tx, [Entry(by, "agency.signature_required", agency_id, now, facts)])
 
 
-def _add(mount: Mount, credential: Credential, *, scheme: str, now: datetime, until: datetime | None) -> None:
+def _add(
+    mount: Mount, credential: Credential, *, scheme: str, now: datetime, until: datetime | None, by: Actor
+) -> None:
     try:
         with mount.storage.begin() as tx:
             _agency(tx, credential.agency_id)
             agencies.add_credential(tx, credential, scheme=scheme, expires_at=until, now=now)
             facts = {"scheme": scheme, "key": credential.key_id}
-            journal.append(tx, [Entry(Actor("operator"), "agency.key_added", credential.agency_id, now, facts)])
+            journal.append(tx, [Entry(by, "agency.key_added", credential.agency_id, now, facts)])
     except Raced:
         raise KeyNotUsable(
             "This key is registered already. One that was revoked does not come back: make a new one."

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .mount import Mount
-from .views import DecisionView, EffectView, HistoryEntry, ItemView, MessageView, ReferralView
+from .views import DecisionView, EffectView, FileView, HistoryEntry, ItemView, MessageView, ReferralView
 
 
-def referral_view(mount: Mount, row: Any, items: Sequence[Any]) -> ReferralView:
+def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequence[Any] = ()) -> ReferralView:
     """A referral with those of its items that name the case, read from the very bytes that the agency sent."""
     document: Mapping[str, Any] = json.loads(row.body)
     instrument = mount.instruments.get(row.instrument)
+    details = instrument.details(document) if instrument and row.purged_at is None else ()
     grounds = tuple(
         (str(one["kind"]), str(one.get("reference", "")), str(one.get("explanation", "")))
         for one in document.get("grounds", ())
@@ -40,10 +41,16 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any]) -> ReferralView:
         threat_to_life=row.threat_to_life,
         disclosure=str(disclosure.get("uploader", "inform")),
         contact={name: str(value) for name, value in document.get("contact", {}).items()},
-        details=(*(instrument.details(document) if instrument else ()), *_import_details(document)),
+        details=(*details, *_import_details(document)),
         items=tuple(_item_view(document["items"][item.position], item) for item in items),
         channel=row.channel,
+        files=tuple(_file_view(one) for one in files),
     )
+
+
+def _file_view(row: Any) -> FileView:
+    who = row.entered_name or row.entered_kind
+    return FileView(row.sha256, row.file_name, row.size, row.channel, who, row.entered_at)
 
 
 def _import_details(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -118,8 +125,8 @@ def _message_view(rows: Sequence[Any], referral: ReferralView) -> MessageView:
 
 def history_entry(row: Any) -> HistoryEntry:
     """A journal entry as a line of history."""
-    facts = json.loads(row.payload)["facts"]
-    return HistoryEntry(at=row.at, actor=row.actor_name or row.actor_kind, action=row.action, facts=facts)
+    facts = {**json.loads(row.payload)["facts"], **(row.private or {})}
+    return HistoryEntry(at=row.at, actor=row.name or row.actor_kind, action=row.action, facts=facts)
 
 
 def effect_view(row: Any, *, agencies: Mapping[str, str], references: Mapping[str, str]) -> EffectView:

@@ -74,8 +74,8 @@ def take_over(mount: Mount, case_id: str, *, moderator: Moderator, reason: str, 
         if against is not None and LEAD not in moderator.roles:
             raise NotPermitted(f"{against.name} holds this case. Only a lead may take it over.")
         cases.claim(tx, case_id, holder=_holder(mount, moderator, now), now=now, seize=True)
-        facts = {"from": against.moderator_id if against else "", "reason": reason.strip()}
-        _note(tx, "case.taken_over", case_id, actor=actor_of(moderator), now=now, facts=facts)
+        private = {"from": against.moderator_id if against else "", "reason": reason.strip()}
+        _note(tx, "case.taken_over", case_id, actor=actor_of(moderator), now=now, private=private)
         begin_review(tx, case_id, now=now)
 
 
@@ -83,9 +83,9 @@ def expire(mount: Mount, *, now: datetime) -> int:
     """Free every case whose claim ran out; return how many."""
     with mount.storage.begin() as tx:
         over = cases.expire_claims(tx, now=now)
-        facts = [{"moderator": moderator_id} for _, moderator_id in over]
         entries = [
-            Entry(SYSTEM, "case.claim_expired", one[0], now, fact) for one, fact in zip(over, facts, strict=True)
+            Entry(SYSTEM, "case.claim_expired", case_id, now, private={"moderator": moderator_id})
+            for case_id, moderator_id in over
         ]
         journal.append(tx, entries)
     return len(over)
@@ -120,6 +120,6 @@ def _holder(mount: Mount, moderator: Moderator, now: datetime) -> Holder:
 
 
 def _note(
-    tx: Tx, action: str, case_id: str, *, actor: Actor, now: datetime, facts: dict[str, str] | None = None
+    tx: Tx, action: str, case_id: str, *, actor: Actor, now: datetime, private: dict[str, str] | None = None
 ) -> None:
-    journal.append(tx, [Entry(actor, action, case_id, now, facts or {})])
+    journal.append(tx, [Entry(actor, action, case_id, now, private=private or {})])

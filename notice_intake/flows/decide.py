@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,6 +22,7 @@ from . import complaints
 from .claims import actor_of
 from .clocks import clock_columns
 from .mount import Mount
+from .waking import wake_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, ve
         outcome = verdict.decision.outcome
         facts = {"case_id": case_id, "decision_id": decision_id, "outcome": str(outcome)}
         tx.after_commit.append(lambda: signals.send(signals.decision_recorded, mount, **facts))
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     effective_at = verdict.decision.effective_at
     return Decided(decision_id, str(outcome), effective_at if effective_at > now else None)
 
@@ -178,4 +181,6 @@ def _entry(case: Case, verdict: Verdict, decision_id: str, moderator: Moderator)
         "version": str(case.version),
         "reverts": "yes" if any(one.kind is EffectKind.REVERT for one in verdict.effects) else "",
     }
-    return Entry(actor_of(moderator), "decision.recorded", case.id, decision.decided_at, facts)
+    reasons = json.dumps([decision.ground_reference, decision.facts, decision.explanation], ensure_ascii=False)
+    private = {"reasons_sha256": hashlib.sha256(reasons.encode()).hexdigest()}
+    return Entry(actor_of(moderator), "decision.recorded", case.id, decision.decided_at, facts, private)

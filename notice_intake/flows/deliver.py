@@ -3,64 +3,107 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .. import signals
+from ..auth.secrets import Secrets
 from ..core.codes import EffectState
 from ..core.journal import SYSTEM, Entry
+from ..delivery.answers import Answer
 from ..delivery.sender import Sender
 from ..delivery.verdicts import Again, Delivered, Disabled, GivenUp, Verdict, judge
-from ..delivery.webhook import sign
+from ..delivery.webhook import sign, signer
 from ..errors import SettingsError
-from ..store import agencies, journal, outbox
+from ..store import attempts, journal, outbox
 from ..store.agencies import Endpoint
+from ..store.leases import Leased
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import verification
+from . import callback_keys, checkpoints, verification
+from .endpoint_health import Seen, after_attempts
 from .mount import Mount
 from .retrying import fraction
 
 log = logging.getLogger("notice_intake.delivery")
 #: How long a secret that was replaced still signs beside the new one.
 OVERLAP = timedelta(hours=24)
+_ERROR = 1200
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
     """A callback, where it went, and what came back."""
 
-    callback: Any
+    leased: Leased
     endpoint: Endpoint | None
     verdict: Verdict
-    status: int | None = None
+    at: datetime
+    #: None where nothing was sent.
+    answer: Answer | None = None
+    signed_by: str = ""
+
+    @property
+    def callback(self) -> Any:
+        """The row of the message."""
+        return self.leased.row
+
+    @property
+    def about_the_endpoint(self) -> bool:
+        """Whether it says something about the address that is in use: a verification goes to another."""
+        return self.endpoint is not None and self.answer is not None and self.callback.type != VERIFICATION
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receiver has it."""
+        return isinstance(self.verdict, Delivered)
 
 
-def attempt(mount: Mount, sender: Sender, callback: Any, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
+def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
     """Post a callback once. Never raises for what the receiver or the network does."""
+    callback = leased.row
     if endpoint is None:
-        return Attempted(callback, None, GivenUp("no endpoint"))
+        return Attempted(leased, None, GivenUp("no endpoint"), now)
     verifying = callback.type == VERIFICATION
     url, encrypted = verification.target(endpoint, callback) if verifying else _target(endpoint, now)
     if not url:
-        return Attempted(callback, endpoint, GivenUp("another address has taken its place"))
+        return Attempted(leased, endpoint, GivenUp("another address has taken its place"), now)
     try:
-        secrets = [mount.secrets.decrypt(one) for one in encrypted]
-    except SettingsError as error:
-        return Attempted(callback, endpoint, GivenUp(error.detail))
-    try:
+        secrets = [_decrypted(mount, one) for one in encrypted]
+        secrets.append(callback_keys.of_agency(mount, endpoint.agency_id))
         headers = sign(callback.body, message_id=callback.id, at=now, secrets=secrets)
+    except SettingsError as error:
+        return Attempted(leased, endpoint, GivenUp(error.detail), now)
     except ValueError as error:
-        return Attempted(callback, endpoint, GivenUp(f"the callback secret is malformed: {error}"))
+        return Attempted(leased, endpoint, GivenUp(f"the callback secret is malformed: {error}"), now)
+    headers |= checkpoints.headers(mount, now=now)
     if mount.sandbox:
         headers["notice-intake-sandbox"] = "?1"
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)
-    verdict = judge(answer, attempts=callback.attempts + 1, now=mount.clock(), fraction=fraction())
-    return Attempted(callback, endpoint, verdict, answer.status)
+    # A probe uses nothing up.
+    used = callback.attempts + (0 if leased.probe else 1)
+    schedule = mount.settings.schedule
+    verdict = judge(answer, attempts=used, now=mount.clock(), fraction=fraction(), schedule=schedule)
+    return Attempted(leased, endpoint, verdict, now, answer, " ".join(signer(one).name for one in secrets))
+
+
+_read: WeakKeyDictionary[Secrets, dict[str, str]] = WeakKeyDictionary()
+
+
+def _decrypted(mount: Mount, encrypted: str) -> str:
+    """Return a secret; reading it costs more than signing with it, so it is read once."""
+    known = _read.setdefault(mount.secrets, {})
+    if encrypted not in known:
+        if len(known) > 4096:
+            known.clear()
+        known[encrypted] = mount.secrets.decrypt(encrypted)
+    return known[encrypted]
 
 
 def _target(endpoint: Endpoint, now: datetime) -> tuple[str, Sequence[str]]:
@@ -69,55 +112,107 @@ def _target(endpoint: Endpoint, now: datetime) -> tuple[str, Sequence[str]]:
     return endpoint.url, endpoint.secrets[:1] if old else endpoint.secrets
 
 
-def record(mount: Mount, results: Sequence[Attempted], *, now: datetime) -> None:
-    """Write down what came of callbacks, all in one transaction."""
-    if not results:
-        return
-    with mount.storage.begin() as tx:
-        arrived = [one for one in results if isinstance(one.verdict, Delivered)]
-        for one in arrived:
-            if one.endpoint is not None and one.callback.type == VERIFICATION:
-                verification.settle(tx, one.endpoint, one.callback, now=now)
-        for status in dict.fromkeys(one.status for one in arrived):
-            outbox.delivered(tx, [one.callback for one in arrived if one.status == status], now=now, status=status)
-        common = [one.endpoint for one in arrived if one.endpoint and one.callback.type != VERIFICATION]
-        for endpoint in {one.id: one for one in common}.values():
-            if endpoint.failures or endpoint.not_before or endpoint.last_success_at is None:
-                agencies.note_endpoint(tx, endpoint.id, failures=0, not_before=None, last_success_at=now)
-        for one in results:
-            if not isinstance(one.verdict, Delivered):
-                _record_failure(mount, tx, one, now=now)
+def record(mount: Mount, tx: Tx, results: Sequence[Attempted], *, now: datetime) -> None:
+    """Write down what came of callbacks: messages, attempts and endpoints."""
+    seen = [
+        Seen(one.endpoint, one.verdict, probe=one.leased.probe, status=one.answer.status)
+        for one in results
+        if one.about_the_endpoint and one.endpoint is not None and one.answer is not None
+    ]
+    # Endpoints first: whoever changes one takes its messages afterwards.
+    for one in results:
+        if one.arrived and one.endpoint is not None and one.callback.type == VERIFICATION:
+            verification.settle(tx, one.endpoint, one.callback, now=now)
+    rests = after_attempts(mount, tx, seen, now=now)
+    values = []
+    by_status: dict[int | None, list[tuple[str, str]]] = defaultdict(list)
+    for one in results:
+        if one.arrived and one.answer is not None and not one.leased.probe:
+            by_status[one.answer.status].append((one.callback.id, one.callback.lease_token))
+        elif isinstance(one.verdict, GivenUp) or (isinstance(one.verdict, Disabled) and not one.about_the_endpoint):
+            _give_up(mount, tx, one, now=now)
+        else:
+            rest = rests.get(one.endpoint.id) if one.endpoint is not None else None
+            values.append(_settled(one, now=now, rest_until=rest))
+    if values:
+        outbox.settle(tx, values)
+    for status, leased in by_status.items():
+        outbox.arrived(tx, leased, now=now, status=status)
+    attempts.add(tx, [_logged(one, one.answer) for one in results if one.answer is not None])
 
 
-def _record_failure(mount: Mount, tx: Tx, one: Attempted, *, now: datetime) -> None:
+def _settled(one: Attempted, *, now: datetime, rest_until: datetime | None) -> dict[str, Any]:
     callback, verdict = one.callback, one.verdict
-    assert not isinstance(verdict, Delivered)
-    attempts = callback.attempts + 1
+    values = {
+        "id": callback.id,
+        "token": callback.lease_token,
+        "state": EffectState.DUE,
+        "due_at": callback.due_at,
+        "attempts": callback.attempts + (0 if one.leased.probe else 1),
+        "done_at": None,
+        "error": "",
+        "status": one.answer.status if one.answer is not None else None,
+    }
+    if isinstance(verdict, Delivered):
+        return values | {"state": EffectState.DONE, "done_at": now}
     log.info("callback %s to agency %s: %s", callback.id, callback.agency_id, verdict.reason)
-    values: dict[str, Any] = {"attempts": attempts, "last_error": verdict.reason[:1200]}
-    values["last_status"] = one.status
-    about_itself = callback.type == VERIFICATION
+    values["error"] = verdict.reason[:_ERROR]
     if isinstance(verdict, Again):
-        outbox.finish(tx, callback, state=EffectState.DUE, now=now, due_at=verdict.at, **values)
-    elif isinstance(verdict, Disabled) and not about_itself:
-        outbox.finish(tx, callback, state=EffectState.DUE, now=now, **values)
-    else:
-        outbox.finish(tx, callback, state=EffectState.DEAD, now=now, **values)
-        about = callback.referral_id or callback.agency_id
-        entry = Entry(SYSTEM, "effect.given_up", about, now, {"effect": callback.id, "kind": "callback"})
-        journal.append(tx, [entry])
-        told = {"effect_id": callback.id, "kind": "callback", "reason": verdict.reason}
-        tx.after_commit.append(lambda: signals.send(signals.effect_given_up, mount, **told))
-    # How a new address answers says nothing about the one that is in use.
-    if one.endpoint is not None and not about_itself:
-        _note_endpoint(tx, one.endpoint, verdict, now)
+        values["due_at"] = verdict.at
+        if one.leased.probe and rest_until is not None:
+            # The next probe is made with another message: this one may be what the receiver cannot take.
+            values["due_at"] = max(verdict.at, rest_until + timedelta(seconds=1))
+    return values
 
 
-def _note_endpoint(tx: Tx, endpoint: Endpoint, verdict: Again | GivenUp | Disabled, now: datetime) -> None:
-    values: dict[str, Any] = {"failures": endpoint.failures + 1}
-    if isinstance(verdict, Disabled):
-        values["state"] = "disabled"
-        journal.append(tx, [Entry(SYSTEM, "endpoint.disabled", endpoint.id, now, {"agency": endpoint.agency_id})])
-    elif verdict.not_before is not None:
-        values["not_before"] = verdict.not_before
-    agencies.note_endpoint(tx, endpoint.id, **values)
+def _give_up(mount: Mount, tx: Tx, one: Attempted, *, now: datetime) -> None:
+    callback, verdict = one.callback, one.verdict
+    assert isinstance(verdict, GivenUp | Disabled)
+    log.info("callback %s to agency %s: %s", callback.id, callback.agency_id, verdict.reason)
+    values: dict[str, Any] = {"attempts": callback.attempts + 1, "last_error": verdict.reason[:_ERROR]}
+    values["last_status"] = one.answer.status if one.answer is not None else None
+    if not outbox.finish(tx, callback, state=EffectState.DEAD, now=now, **values):
+        return
+    about = callback.referral_id or callback.agency_id
+    journal.append(tx, [Entry(SYSTEM, "effect.given_up", about, now, {"effect": callback.id, "kind": "callback"})])
+    told = {"effect_id": callback.id, "kind": "callback", "reason": verdict.reason}
+    tx.after_commit.append(lambda: signals.send(signals.effect_given_up, mount, **told))
+
+
+def _logged(one: Attempted, answer: Answer) -> dict[str, Any]:
+    callback = one.callback
+    return {
+        "message_id": callback.id,
+        "agency_id": callback.agency_id,
+        "number": callback.tries,
+        "cause": "probe" if one.leased.probe else callback.cause or "schedule",
+        "at": one.at,
+        "milliseconds": answer.milliseconds,
+        "status": answer.status,
+        "failure": answer.failure or "",
+        "address": answer.address[:45],
+        "signed_by": one.signed_by[:120],
+        "excerpt": answer.excerpt,
+    }
+
+
+def note_lost(tx: Tx, leased: Sequence[Leased], *, now: datetime) -> None:
+    """Write down the attempts of which nobody will ever know what came: their worker died."""
+    lost = [
+        {
+            "message_id": one.row.id,
+            "agency_id": one.row.agency_id,
+            "number": one.row.tries - 1,
+            "cause": "schedule",
+            "at": now,
+            "milliseconds": 0,
+            "status": None,
+            "failure": "lost",
+            "address": "",
+            "signed_by": "",
+            "excerpt": "",
+        }
+        for one in leased
+        if one.lost
+    ]
+    attempts.add(tx, lost)

@@ -14,11 +14,13 @@ from ..core.messages import UNDECIDED, asked
 from ..core.queue import QueueFilter
 from ..errors import DocumentRefused, FieldError, NotFound, NotPermitted
 from ..hooks import Moderator
-from ..store import agencies, cases, decisions, journal, messages, outbox, queue, referrals
+from ..store import agencies, cases, decisions, journal, messages, originals, outbox, queue, referrals
 from ..store.storage import Tx
 from .case_parts import decision_view, effect_view, history_entry, message_views, referral_view
 from .complaints import check_moderator
+from .entry_values import CHANNEL
 from .mount import Mount
+from .viewing import VIEWS
 from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, QueueRow
 
 
@@ -74,9 +76,17 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: dat
     items = cases.member_rows(tx, row.id)
     members = [cases.to_member(item) for item in items]
     referral_ids = list(dict.fromkeys(item.referral_id for item in items))
+    found = referrals.of_case(tx, referral_ids)
+    entered = [one.id for one in found if one.channel == CHANNEL]
+    files = originals.of_referrals(tx, entered) if entered else []
     views = tuple(
-        referral_view(mount, referral, [item for item in items if item.referral_id == referral.id])
-        for referral in referrals.of_case(tx, referral_ids)
+        referral_view(
+            mount,
+            referral,
+            [item for item in items if item.referral_id == referral.id],
+            files=[one for one in files if one.referral_id == referral.id],
+        )
+        for referral in found
     )
     taken = tuple(decision_view(one) for one in decisions.of_case(tx, row.id))
     names = {one.id: one.agency for one in views}
@@ -87,7 +97,7 @@ def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: dat
         content=cases.content_from_json(row.content),
         referrals=views,
         decisions=taken,
-        history=tuple(history_entry(one) for one in journal.history(tx, [row.id, *referral_ids])),
+        history=tuple(history_entry(one) for one in journal.history(tx, [row.id, *referral_ids], without=VIEWS)),
         effects=tuple(effect_view(one, agencies=names, references=references) for one in outbox.of_case(tx, row.id)),
         outcomes=tuple(str(one) for one in allowed_outcomes(members, mount.instruments)),
         undo_until=_undo_until(row, taken, now),
@@ -136,6 +146,7 @@ def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, no
     """Read a case's row as the queue shows it."""
     instrument = mount.instruments.get(row.instrument)
     held = row.claimed_by is not None and row.claimed_until > now
+    near = row.state == CaseState.OPEN and row.clock_left is None and row.called_out == row.due_at
     return QueueRow(
         id=row.id,
         version=row.version,
@@ -153,7 +164,7 @@ def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, no
         operation=next((operation for _, operation in named if operation), None),
         referrals=row.referrals,
         claim=Claim(row.claimed_by, row.claimed_name, row.claimed_until) if held else None,
-        flags=tuple(row.flags),
+        flags=(*row.flags, "deadline_near") if near else tuple(row.flags),
         outcome=row.outcome,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .. import signals
 from ..core.codes import CaseState, EffectKind
 from ..core.journal import Entry
 from ..errors import Conflict, NotFound
@@ -12,6 +11,7 @@ from ..hooks import Moderator
 from ..store import cases, journal, outbox
 from .claims import actor_of
 from .mount import Mount
+from .waking import wake_after
 
 #: Effects that the platform carries out, and that a later decision makes pointless.
 CARRIED_OUT = (EffectKind.ENFORCE, EffectKind.REVERT)
@@ -33,4 +33,4 @@ def replay(mount: Mount, effect_id: str, *, moderator: Moderator, now: datetime)
         where = effect.case_id or effect.referral_id
         facts = {"effect": effect_id, "kind": effect.kind}
         journal.append(tx, [Entry(actor_of(moderator), "effect.replayed", where, now, facts)])
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)

@@ -71,7 +71,7 @@ def switch(mount: Mount, agency: Agency, *, on: bool, now: datetime) -> None:
                 f"The address of {agency.name} has not given its challenge back yet: there is nothing to do."
             )
         state = "active" if on else "disabled"
-        values: dict[str, Any] = {"state": state} | ({"failures": 0, "not_before": None} if on else {})
+        values: dict[str, Any] = {"state": state} | (dict(agencies.FRESH) if on else {"reason": None})
         agencies.note_endpoint(tx, endpoint.id, **values)
         _note(tx, "endpoint.enabled" if on else "endpoint.disabled", endpoint, now)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .. import signals
 from ..core.codes import EffectKind
 from ..core.journal import Actor, Entry
 from ..delivery.guard import CallbackPolicy, check_callback_url
@@ -22,9 +21,10 @@ from ..store import agencies, deliveries, journal, outbox
 from ..store.agencies import Agency, Endpoint
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import once
+from . import callback_keys, once
 from .callbacks import body
 from .mount import Mount
+from .waking import wake_after
 
 TEST = "endpoint.test"
 #: What another request under the same idempotency key must equal.
@@ -43,7 +43,8 @@ class Kept:
 def show(mount: Mount, *, agency: Agency) -> dict[str, Any]:
     """Return the endpoint as its agency sees it. Raises ``NotFound`` where it has none."""
     with mount.storage.read() as tx:
-        return _view(_present(tx, agency))
+        endpoint = _present(tx, agency)
+    return _view(mount, endpoint)
 
 
 def check(mount: Mount, url: str) -> None:
@@ -71,8 +72,9 @@ def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime, 
         secret = _change(mount, tx, found, url=url, rotate=rotate, now=now)
         actor = actor or Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "endpoint.set", found.id, now, {"agency": agency.id})])
-        shown = _view(_present(tx, agency))
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        kept = _present(tx, agency)
+        wake_after(tx, mount)
+    shown = _view(mount, kept)
     return Kept({**shown, "secret": secret} if secret is not None else shown, created)
 
 
@@ -129,7 +131,7 @@ def test(mount: Mount, *, agency: Agency, key: str | None, now: datetime) -> Kep
         document = {"id": message, "type": TEST, "state": "due"}
         answer = json.dumps(document)
         once.keep(tx, agency.id, key, fingerprint=_TEST_PRINT, answer=answer, now=now)
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     return Kept(document)
 
 
@@ -155,7 +157,7 @@ def replay(mount: Mount, delivery_id: str, *, agency: Agency, key: str | None, n
         facts = {"effect": delivery_id, "kind": "callback"}
         actor = Actor("agency", agency.id, agency.name)
         journal.append(tx, [Entry(actor, "effect.replayed", row.referral_id, now, facts)])
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+        wake_after(tx, mount)
     return Kept(document)
 
 
@@ -206,12 +208,13 @@ def _in_use(tx: Tx, agency: Agency) -> Endpoint:
     return endpoint
 
 
-def _view(endpoint: Endpoint) -> dict[str, Any]:
+def _view(mount: Mount, endpoint: Endpoint) -> dict[str, Any]:
     pending: Mapping[str, Any] | None = endpoint.pending
     return {
         "id": endpoint.id,
         "url": endpoint.url or None,
         "state": endpoint.state,
+        "public_key": callback_keys.published(mount, endpoint.agency_id),
         "pending": {"url": pending["url"], "since": pending["since"]} if pending else None,
         "failures": endpoint.failures,
         "resting_until": _time(endpoint.not_before) if endpoint.not_before else None,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .. import signals
 from ..contract.messages import contract
 from ..core.codes import CaseState, MessageKind
 from ..core.journal import Actor, Entry
@@ -22,6 +21,7 @@ from . import complaints, once, supplements, withdrawals
 from .callbacks import tell
 from .messages import Exchange
 from .mount import Mount
+from .waking import wake_after
 
 _TRIES = 4
 _WORDS = {MessageKind.SUPPLEMENT: "sup", MessageKind.WITHDRAWAL: "wdr", MessageKind.COMPLAINT: "cpl"}
@@ -48,6 +48,8 @@ class Sent:
     #: The sequences of the referral that ``If-Match`` names; None where any will do.
     expected: frozenset[int] | None = None
     idempotency_key: str | None = None
+    #: How it came, where not by the API: facts for the journal.
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> bytes:
@@ -75,7 +77,7 @@ def send(mount: Mount, sent: Sent, *, agency: Agency, now: datetime) -> Accepted
         try:
             with mount.storage.begin() as tx:
                 accepted = _take(mount, tx, sent, agency=agency, now=now)
-                tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
+                wake_after(tx, mount)
                 return accepted
         except Raced as met:
             if attempt == _TRIES - 1:
@@ -139,8 +141,8 @@ def _store(tx: Tx, sent: Sent, exchange: Exchange, *, agency: Agency) -> None:
         if not cases.change(tx, case_id, version=case.version, values={**changed, "updated_at": now}):
             raise Raced
         count = sum(1 for row in exchange.items if row.case_id == case_id and row.id in exchange.facts)
-        facts = {"message": exchange.id, "body_sha256": digest, "items": str(count)}
-        entries.append(Entry(actor, _ACTIONS[sent.kind], case_id, now, facts))
+        facts = {"message": exchange.id, "items": str(count), **sent.origin}
+        entries.append(Entry(actor, _ACTIONS[sent.kind], case_id, now, facts, private={"body_sha256": digest}))
     journal.append(tx, entries)
 
 

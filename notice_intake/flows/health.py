@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from ..store import migrate, outbox
+from ..store import leases, migrate, workers
 from .mount import Mount
 
 log = logging.getLogger("notice_intake.flows")
 #: Work that waits longer than this means that no worker runs, or that one is stuck.
 LONGEST_WAIT = timedelta(minutes=5)
+#: A worker that has said nothing for so long is not there.
+LONGEST_SILENCE = timedelta(minutes=2)
 
 
 def readiness(mount: Mount, *, now: datetime) -> dict[str, str]:
@@ -19,12 +21,20 @@ def readiness(mount: Mount, *, now: datetime) -> dict[str, str]:
         if migrate.current(mount.storage) != migrate.head():
             return {"database": "ok", "tables": "not upgraded"}
         with mount.storage.read() as tx:
-            oldest = outbox.oldest_due(tx, now=now)
+            oldest = leases.oldest(tx, now=now)
+            known = workers.everyone(tx)
     except Exception:  # whatever the driver raises, the answer is "not ready"
         log.exception("the database cannot be asked")
         return {"database": "unreachable"}
     return {
         "database": "ok",
         "tables": "ok",
-        "worker": "ok" if oldest is None or now - oldest < LONGEST_WAIT else "work is waiting",
+        "worker": _worker(oldest, known[0].seen_at if known else None, now),
     }
+
+
+def _worker(oldest: datetime | None, seen: datetime | None, now: datetime) -> str:
+    if oldest is not None and now - oldest >= LONGEST_WAIT:
+        return "work is waiting"
+    # One that ends in good order says goodbye: what is left here was killed, and nothing has taken its place.
+    return "ok" if seen is None or now - seen < LONGEST_SILENCE else "none is running"

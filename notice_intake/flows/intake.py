@@ -51,8 +51,10 @@ class Batch:
     ``found`` are the cases that exist. Where another transaction opened or changed one meanwhile, ``store`` says so.
     """
 
-    def __init__(self, found: Mapping[str, Case], *, agency: Agency, now: datetime, storage: Storage) -> None:
-        self._agency, self._written = agency, storage.time_writer
+    def __init__(
+        self, found: Mapping[str, Case], *, agency: Agency, now: datetime, storage: Storage, checkpoint: str = "null"
+    ) -> None:
+        self._agency, self._written, self._checkpoint = agency, storage.time_writer, checkpoint
         self._actor = Actor("agency", agency.id, agency.name)
         self.at(now)
         self._standing = {key: _Standing(case.id, None, case, case) for key, case in found.items()}
@@ -60,7 +62,7 @@ class Batch:
         self._items: list[Row] = []
         self._entries: list[Row] = []
         self._callbacks: list[Row] = []
-        self._case_entries: list[dict[str, Any]] = []
+        self._case_entries: list[Entry] = []
         self._later: list[dict[str, Any]] = []
         self._answered: list[Change] = []
         self._signed: list[Signed] = []
@@ -87,8 +89,9 @@ class Batch:
                 standing.referrals += 1
                 touched[standing.id] = None
             lines.append(self._item(prepared, index, standing=standing, status=status))
-        entry = writer.entry(prepared, touched)
-        receipt = receipt_of(prepared, clock=clock, lines=lines, leaf=entry[-1])
+        entry, salt = writer.entry(prepared, touched)
+        told = f'{{"leaf":"{entry[-1]}","salt":"{salt}","checkpoint":{self._checkpoint}}}'
+        receipt = receipt_of(prepared, clock=clock, lines=lines, journal=told)
         self._entries.append(entry)
         self._referrals.append(writer.referral(prepared, due=clock.due, receipt=receipt))
         self._callbacks.append(writer.callback(prepared, id=new_id("msg"), clock=clock))
@@ -133,7 +136,7 @@ class Batch:
             (t.journal, tuples(rows.ENTRY, self._entries)),
             (t.outbox, tuples(rows.CALLBACK, self._callbacks)),
         )
-        journal.write(tx, self._case_entries)
+        journal.append(tx, self._case_entries)
         outbox.enqueue(tx, self._later)
         tell(tx, self._answered, now=self._now)
         return True
@@ -219,5 +222,5 @@ class Batch:
             EffectKind.RESOLVE, id=new_id("eff"), lane=case_id, position=1, due_at=self._now, case_id=case_id
         )
 
-    def _case_entry(self, action: str, case_id: str) -> dict[str, Any]:
-        return journal.row(Entry(self._actor, action, case_id, self._now))
+    def _case_entry(self, action: str, case_id: str) -> Entry:
+        return Entry(self._actor, action, case_id, self._now)

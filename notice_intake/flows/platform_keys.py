@@ -27,10 +27,9 @@ def signing_key(mount: Mount, *, now: datetime) -> PrivateKey:
 
 
 def published(mount: Mount, *, now: datetime) -> dict[str, Any]:
-    """Return the public keys as a JWK Set (RFC 7517 section 5); empty where nothing is signed."""
-    if not mount.settings.public_url:
-        return {"keys": []}
-    signing_key(mount, now=now)
+    """Return the public keys as a JWK Set (RFC 7517 section 5); empty where nothing was signed yet."""
+    if mount.settings.public_url:
+        signing_key(mount, now=now)
     with mount.storage.read() as tx:
         rows = store.platform_keys(tx)
     return {"keys": [{**json.loads(row.public_key), "kid": row.key_id, "use": "sig", "alg": "EdDSA"} for row in rows]}

@@ -64,12 +64,12 @@ class Clock:
         return cls(due, receipt, due.at.isoformat(timespec="seconds"))
 
 
-def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[str], leaf: str) -> str:
-    """Return a receipt: JSON text, put together by hand since every referral needs one."""
+def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[str], journal: str) -> str:
+    """Return a receipt: JSON text, put together by hand since every referral needs one. ``journal`` is JSON."""
     return (
         f'{{"id":"{prepared.referral_id}","agency_reference":{_quoted(prepared.referral.agency_reference)},'
         f'"instrument":"{prepared.instrument.code}",{clock.receipt},"status_path":"{path_of(prepared.referral_id)}",'
-        f'"items":[{",".join(lines)}],"journal":{{"leaf":"{leaf}"}}}}'
+        f'"items":[{",".join(lines)}],"journal":{journal}}}'
     )
 
 

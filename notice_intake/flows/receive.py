@@ -33,6 +33,7 @@ from ..store.agencies import Agency
 from ..store.storage import Raced, Tx
 from ..store.together import together
 from . import evidence
+from .checkpoints import latest
 from .intake import Batch, standing_cases
 from .mount import Mount
 from .prepared import Prepared
@@ -130,13 +131,15 @@ def store_carefully(
     mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
 ) -> list[Received | NoticeIntakeError]:
     """Do what ``store_batch`` promises, for a batch of which something may be there already."""
+    # The host may have but one connection, and be in a transaction on it.
+    checkpoint = latest(mount, now=now, look=session is None)
     for attempt in range(_TRIES):
         try:
             with mount.storage.begin(session) as tx:
                 if session is None:
-                    return _store(mount, tx, batch, agency=agency, now=now)
+                    return _store(mount, tx, batch, agency=agency, now=now, checkpoint=checkpoint)
                 with tx.savepoint():
-                    return _store(mount, tx, batch, agency=agency, now=now)
+                    return _store(mount, tx, batch, agency=agency, now=now, checkpoint=checkpoint)
         except (Raced, TemporarilyUnavailable) as met:
             # Another transaction opened the same case or stored the same reference: look again at what is there now.
             if attempt == _TRIES - 1:
@@ -162,7 +165,9 @@ class Attempt:
     def add(self, batch: Sequence[Prepared], *, now: datetime) -> None:
         """Make the rows of referrals that were received now."""
         if self._writing is None:
-            self._writing = Batch({}, agency=self._agency, now=now, storage=self._mount.storage)
+            checkpoint = latest(self._mount, now=now)
+            storage = self._mount.storage
+            self._writing = Batch({}, agency=self._agency, now=now, storage=storage, checkpoint=checkpoint)
         else:
             self._writing.at(now)
         add = self._writing.add
@@ -192,7 +197,7 @@ class Attempt:
 
 
 def _store(
-    mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime
+    mount: Mount, tx: Tx, batch: Sequence[Prepared], *, agency: Agency, now: datetime, checkpoint: str
 ) -> list[Received | NoticeIntakeError]:
     for prepared in batch:
         if prepared.signed is not None:
@@ -200,7 +205,8 @@ def _store(
     results, twice = _taken(tx, batch, agency), _standing_twice(batch)
     fresh = [(index, one) for index, one in enumerate(batch) if index not in results and index not in twice]
     added = [one for _, one in fresh]
-    writing = Batch(standing_cases(tx, added, lock=True), agency=agency, now=now, storage=mount.storage)
+    standing = standing_cases(tx, added, lock=True)
+    writing = Batch(standing, agency=agency, now=now, storage=mount.storage, checkpoint=checkpoint)
     for index, prepared in fresh:
         results[index] = Received(*writing.add(prepared))
     if not writing.store(tx):

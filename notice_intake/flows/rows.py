@@ -10,8 +10,8 @@ from typing import Any
 from ..core.cases import Case
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState
-from ..core.journal import Actor, leaf_hash, quoted, timestamp
-from ..ids import new_id
+from ..core.journal import Actor, commitment, leaf_hash, quoted, timestamp
+from ..ids import new_id, random_bytes
 from ..store import cases
 from ..store.agencies import Agency
 from ..store.direct import Tuples
@@ -34,7 +34,7 @@ ITEM = (
     *("id", "referral_id", "case_id", "agency_id", "position", "reference", "target_key", "instrument", "operation"),
     *("status", "outcome", "withheld", "received_at", "updated_at"),
 )
-ENTRY = ("object", "action", "actor_kind", "actor_id", "actor_name", "at", "payload", "leaf")
+ENTRY = ("object", "action", "actor_kind", "actor_id", "at", "payload", "leaf")
 CALLBACK = (
     *("id", "kind", "lane", "position", "state", "due_at", "attempts", "agency_id", "referral_id", "case_id"),
     *("decision_id", "type", "body", "last_error", "created_at"),
@@ -89,7 +89,7 @@ class Writer:
         self._now, self._at = self._time(now), now.isoformat(timespec="milliseconds")
         self._callback_state = _DUE if agency.listening else _FEED
         self._entry_head = f'{{"action":"{_RECEIVED}","actor":{{"id":{quoted(agency.id)},"kind":"agency"}},'
-        self._entry_head += f'"at":"{timestamp(now)}","facts":{{"body_sha256":"'
+        self._entry_head += f'"at":"{timestamp(now)}","commitments":{{}},"facts":{{"body":"'
 
     def tuples(self, names: tuple[str, ...], rows: list[Row]) -> Tuples:
         """Return rows as the store takes them."""
@@ -181,24 +181,23 @@ class Writer:
             now,
         )
 
-    def entry(self, prepared: Prepared, case_ids: Iterable[str]) -> Row:
-        """The row of the journal's entry of a referral: the bytes that ``canonical_bytes`` gives for it."""
+    def entry(self, prepared: Prepared, case_ids: Iterable[str]) -> tuple[Row, str]:
+        """The row of the journal's entry of a referral, with the bytes that ``core.journal.write`` gives for it.
+
+        Also the salt of its commitment to the body. It goes into the receipt: whoever has both can show what was sent,
+        and both can be erased.
+        """
+        random = random_bytes()
+        salt = random[16:]
         payload = (
-            f'{self._entry_head}{prepared.fingerprint.hex()}","cases":"{",".join(case_ids)}",'
+            f'{self._entry_head}{commitment("body_sha256", prepared.fingerprint.hex(), salt=salt)}",'
+            f'"cases":"{",".join(case_ids)}",'
             f'"channel":{quoted(prepared.channel)},"instrument":"{prepared.instrument.code}",'
-            f'"items":"{len(prepared.referral.items)}"}},"object":"{prepared.referral_id}"}}'
+            f'"items":"{len(prepared.referral.items)}"}},"nonce":"{random[:16].hex()}","object":"{prepared.referral_id}"}}'
         ).encode()
         actor = self._actor
-        return (
-            prepared.referral_id,
-            _RECEIVED,
-            actor.kind,
-            actor.id,
-            actor.name,
-            self._now,
-            payload,
-            leaf_hash(payload),
-        )
+        row = (prepared.referral_id, _RECEIVED, actor.kind, actor.id, self._now, payload, leaf_hash(payload))
+        return row, salt.hex()
 
     def callback(self, prepared: Prepared, *, id: str, clock: Clock) -> Row:
         """The row of the message that a referral was received."""

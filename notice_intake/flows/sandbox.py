@@ -75,7 +75,7 @@ class Nobody:
 
 def beside(mount: Mount) -> Mount:
     """Return the sandbox of a mount: what it shares are the database, the settings and the secret keys."""
-    settings = replace(mount.settings, channel=CHANNEL, undo_seconds=0, worker_threads=2)
+    settings = replace(mount.settings, channel=CHANNEL, undo_seconds=0, worker_threads=2, checkpoint_file="")
     return replace(
         mount,
         name=mount.name + SUFFIX,

@@ -48,8 +48,8 @@ def settle(tx: Tx, endpoint: Endpoint, callback: Any, *, now: datetime) -> None:
     if current is None or current.pending is None or current.pending["message"] != callback.id:
         return
     secret = current.pending["secret"]
-    values: dict[str, Any] = {"url": current.pending["url"], "state": "active", "pending": None, "failures": 0}
-    values |= {"not_before": None, "last_success_at": now}
+    values: dict[str, Any] = {"url": current.pending["url"], "state": "active", "pending": None}
+    values |= {**agencies.FRESH, "last_success_at": now}
     if secret:
         values |= {"secrets": [secret], "rotated_at": None}
     agencies.note_endpoint(tx, current.id, **values)

@@ -100,6 +100,21 @@ class ItemView:
 
 
 @dataclass(frozen=True, slots=True)
+class FileView:
+    """A file that a referral was entered from."""
+
+    digest: str
+    name: str
+    #: Octets; None where the bytes are purged.
+    size: int | None
+    #: The way by which it came: ``email``, ``portal`` …
+    channel: str
+    #: Who entered it, and when.
+    entered_by: str
+    entered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReferralView:
     """One referral that names this case."""
 
@@ -131,6 +146,8 @@ class ReferralView:
     items: tuple[ItemView, ...]
     #: ``api``, ``bulk``, ``import``.
     channel: str
+    #: Of one that somebody entered: what it was entered from.
+    files: tuple[FileView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +255,7 @@ __all__ = [
     "DecisionView",
     "EffectView",
     "Facet",
+    "FileView",
     "HistoryEntry",
     "ItemView",
     "MessageView",

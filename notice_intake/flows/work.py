@@ -7,34 +7,43 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from ..core.codes import EffectKind
 from ..delivery.guard import CallbackPolicy
 from ..delivery.sender import Sender
 from ..errors import TemporarilyUnavailable
-from ..store import agencies, outbox
+from ..store import agencies, leases
 from ..store.agencies import Endpoint
-from . import claims, evidence, expiry, key_sources, once, retention
-from .deliver import Attempted, attempt, record
+from ..store.leases import Leased
+from ..store.storage import Tx
+from ..store.waking import Watch
+from .crew import Crew
+from .deliver import Attempted, attempt, note_lost, record
+from .heartbeat import Heartbeat
+from .lines import AHEAD, FIRST, MOST, Lines
 from .mount import Mount
 from .perform import perform
+from .sealing import keep_sealed
+from .sweeps import read_keys, sweep
 
 log = logging.getLogger("notice_intake.worker")
-#: How many callbacks of one agency are under way at once: a slow receiver must not take all threads.
-PER_AGENCY = 4
-#: How long a result waits for others to be recorded with it, in seconds.
-GATHER = 0.008
+#: How many effects are performed at once: the hooks of the host are not made for more.
+EFFECTS = 8
+#: How long the worker waits for results before it looks whether there is new work, in seconds.
+TICK = 0.01
+#: So many results are written down together, or what came in so many seconds, where nothing waits for it.
+ROUND, GATHER = 64, 0.04
 SWEEP_EVERY = timedelta(seconds=30)
-#: Makes what each piece of work runs within: in a Flask app its application context, which threads do not inherit.
+#: A callback starts only where its lease lasts so much longer than it may take, in seconds.
+SPARE = 3
+#: Makes what each effect runs within: in a Flask app its application context, which threads do not inherit.
 Within = Callable[[], AbstractContextManager[object]]
-#: What is done at every turn besides; says how much it was.
+#: What is done at every look for work besides; says how much it was.
 Also = Callable[[Mount, datetime], int]
 
 
@@ -47,24 +56,64 @@ class Tally:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    leased: Leased
+    endpoint: Endpoint | None = None
+
+    @property
+    def agency_id(self) -> str | None:
+        row = self.leased.row
+        return row.agency_id if row.kind == EffectKind.CALLBACK else None
+
+
 @dataclass(slots=True)
 class _Run:
     mount: Mount
     sender: Sender
-    pool: ThreadPoolExecutor
     stop: threading.Event
     within: Within
+    watch: Watch
+    heartbeat: Heartbeat
     #: Stop when nothing is due, and let a fault of the database be seen.
     once: bool = False
     tally: Tally = field(default_factory=Tally)
-    flying: dict[Future[Attempted | None], Any] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    flying: dict[str, _Job] = field(default_factory=dict)
+    #: Came back, and not written down yet.
+    landed: list[Attempted] = field(default_factory=list)
+    landed_at: float = 0.0
+    #: Work to be returned with the next transaction.
+    returning: list[Leased] = field(default_factory=list)
     swept_at: datetime | None = None
+    #: When to look for work at the latest, by the machine's own clock.
+    look_at: float = 0.0
     also: Also | None = None
+    #: What reads other people's servers, and may take seconds.
+    aside: threading.Thread | None = None
+    crew: Crew = field(init=False)
+
+    def do(self, job: _Job) -> Attempted | None:
+        """Do one piece of work, in a thread."""
+        now = self.mount.clock()
+        if job.agency_id is not None:
+            return attempt(self.mount, self.sender, job.leased, endpoint=job.endpoint, now=now)
+        with self.within():
+            perform(self.mount, job.leased.row, now=now)
+        return None
 
 
 def sender_for(mount: Mount) -> Sender:
     """Make the guarded client that this mount's settings ask for."""
-    return Sender(CallbackPolicy(networks=mount.settings.callback_networks), pool_size=mount.settings.worker_threads)
+    settings = mount.settings
+    return Sender(
+        CallbackPolicy(networks=settings.callback_networks, proxy=settings.callback_proxy),
+        total_timeout=settings.callback_timeout_seconds,
+        read_timeout=min(15.0, settings.callback_timeout_seconds),
+        pool_size=MOST,
+        ca_file=settings.callback_ca_file or None,
+    )
 
 
 def work(
@@ -75,21 +124,31 @@ def work(
     sender: Sender | None = None,
     within: Within = nullcontext,
     also: Also | None = None,
+    threads: int | None = None,
 ) -> Tally:
-    """Work until ``stop`` is set; with ``once``, until nothing is due. ``also`` is done at every turn.
+    """Work until ``stop`` is set; with ``once``, until nothing is due.
 
-    Ends gracefully: takes nothing new, finishes what is under way, gives the rest back.
+    ``also`` is done at every look for work; ``threads`` wins over the setting.
+
+    Ends gracefully: takes nothing new, gives back what has not begun, finishes what is under way for at most
+    ``settings.worker_stop_seconds``, and gives back the rest.
     """
-    with ThreadPoolExecutor(mount.settings.worker_threads, thread_name_prefix="notice-intake") as pool:
-        run = _Run(mount, sender or sender_for(mount), pool, stop, within, once, also=also)
+    if mount.settings.callback_networks:
+        log.warning("callbacks may reach %s besides public addresses", ", ".join(mount.settings.callback_networks))
+    run = _Run(
+        mount, sender or sender_for(mount), stop, within, Watch(mount.storage), Heartbeat(mount), once, also=also
+    )
+    run.crew = Crew(threads or mount.settings.worker_threads, run.do)
+    try:
         while not stop.is_set():
-            moved = _surely(run, _turn)
-            if not moved and not run.flying:
-                if once:
-                    break
-                stop.wait(mount.settings.worker_idle_seconds)
-        while run.flying:
-            _surely(run, lambda run: _land(run, timeout=None) > 0)
+            if not _surely(run, _turn) and once and not run.flying:
+                break
+        _finish(run)
+    finally:
+        run.crew.dismiss()
+        run.watch.close()
+        if sender is None:
+            run.sender.close()
     return run.tally
 
 
@@ -106,73 +165,161 @@ def _surely(run: _Run, step: Callable[[_Run], bool]) -> bool:
 
 
 def _turn(run: _Run) -> bool:
-    """Sweep, launch, land; True where something moved, so that more may be due now."""
+    """Sweep, land, lease, launch; True where something moved, so that more may be due now."""
     now = run.mount.clock()
     if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
         run.swept_at = now
-        claims.expire(run.mount, now=now)
-        evidence.forget(run.mount, now=now)
-        once.forget(run.mount, now=now)
-        retention.purge_due(run.mount, now=now)
-        expiry.warn(run.mount, now=now)
-        # Other people's servers: they may take seconds.
-        run.pool.submit(_read_keys, run.mount, now)
-    besides = run.also(run.mount, now) if run.also is not None else 0
-    room = 2 * run.mount.settings.worker_threads - len(run.flying)
-    launched = _launch(run, room, now=now) if room > run.mount.settings.worker_threads // 2 else 0
-    landed = _land(run, timeout=0.05) if run.flying else 0
-    return besides + launched + landed > 0
+        sweep(run.mount, now=now)
+        if run.aside is None or not run.aside.is_alive():
+            run.aside = threading.Thread(target=read_keys, args=(run.mount, now), daemon=True)
+            run.aside.start()
+    keep_sealed(run.mount, now=now)
+    run.heartbeat.beat(now, flying=len(run.flying), done=run.tally.delivered + run.tally.performed, quiet=run.once)
+    _take_back(run, 0 if run.once and not run.flying else TICK)
+    if _worth_a_round(run) or run.watch.changed() or time.monotonic() >= run.look_at:
+        besides = run.also(run.mount, now) if run.also is not None else 0
+        return _exchange(run, now=run.mount.clock()) or besides > 0
+    return False
 
 
-def _read_keys(mount: Mount, now: datetime) -> None:
-    try:
-        key_sources.refresh_due(mount, now=now)
-    except Exception:  # nobody waits for this future: what is not logged here is lost
-        log.exception("keys could not be read again")
+def _worth_a_round(run: _Run) -> bool:
+    """Say whether to go to the database for what came back: for much of it together, unless somebody waits for it."""
+    if not run.landed:
+        return run.once and not run.flying
+    idle = run.lines.waiting < len(run.flying) // 2 or not run.flying
+    return idle or len(run.landed) >= ROUND or time.monotonic() - run.landed_at >= GATHER
 
 
-def _launch(run: _Run, room: int, *, now: datetime) -> int:
-    mount = run.mount
-    flying = Counter(row.agency_id for row in run.flying.values() if row.agency_id)
-    busy = [agency for agency, count in flying.items() if count >= PER_AGENCY]
-    with mount.storage.begin() as tx:
-        rows = outbox.lease(tx, now=now, limit=room, busy=busy)
-        agency_ids = sorted({row.agency_id for row in rows if row.kind == EffectKind.CALLBACK})
-        endpoints = agencies.endpoints(tx, agency_ids) if agency_ids else {}
-    for row in rows:
-        future = run.pool.submit(_do, run, row, endpoints.get(row.agency_id))
-        run.flying[future] = row
-    return len(rows)
-
-
-def _do(run: _Run, row: Any, endpoint: Endpoint | None) -> Attempted | None:
-    now = run.mount.clock()
-    with run.within():
-        if row.kind == EffectKind.CALLBACK:
-            return attempt(run.mount, run.sender, row, endpoint=endpoint, now=now)
-        perform(run.mount, row, now=now)
-    return None
-
-
-def _land(run: _Run, *, timeout: float | None) -> int:
-    """Record whatever has come back; return how much it was."""
-    wait(run.flying, timeout=timeout, return_when=FIRST_COMPLETED)
-    # What comes back within the next moment is recorded in the same transaction.
-    done, _ = wait(run.flying, timeout=GATHER)
-    results = []
-    for future in done:
-        row = run.flying.pop(future)
-        fault = future.exception()
-        if fault is not None:
+def _take_back(run: _Run, timeout: float) -> None:
+    """Take what the threads have done."""
+    for result in run.crew.take(timeout):
+        job, value = result.job, result.value
+        run.flying.pop(job.leased.row.id, None)
+        if result.fault is not None:
             # The lease stays: it runs out and the work is leased again. A fault of ours must not lose it.
-            log.error("effect %s (%s) broke the worker's step", row.id, row.kind, exc_info=fault)
+            log.error("effect %s (%s) broke the worker's step", job.leased.row.id, job.leased.row.kind)
+            log.error("with this", exc_info=result.fault)
             run.tally.failed += 1
-            continue
-        result = future.result()
-        if result is None:
+        elif value is None:
             run.tally.performed += 1
         else:
-            results.append(result)
-    record(run.mount, results, now=run.mount.clock())
-    run.tally.delivered += len(results)
-    return len(done)
+            run.tally.delivered += 1
+            run.landed_at = run.landed_at if run.landed else time.monotonic()
+            run.landed.append(value)
+        if job.agency_id is not None:
+            _learn(run, job.agency_id, value)
+        else:
+            # What follows from an effect is due now.
+            run.look_at = 0.0
+    if not run.stop.is_set():
+        _launch(run, [])
+
+
+def _learn(run: _Run, agency_id: str, value: Attempted | None) -> None:
+    line = run.lines.of(agency_id)
+    answer = value.answer if value is not None else None
+    line.answered(well=value is not None and value.arrived, milliseconds=answer.milliseconds if answer else 0)
+    if answer is None or (answer.status is None and answer.failure is not None) or (answer.status or 0) >= 429:
+        # It is not the message: what waits for this receiver goes back, so that its health decides when it leaves.
+        run.returning += line.clear()
+
+
+def _exchange(run: _Run, *, now: datetime) -> bool:
+    """Write down what came back and lease what is next, in one transaction; True where there was any of it."""
+    settings = run.mount.settings
+    spare = timedelta(seconds=settings.callback_timeout_seconds + SPARE)
+    run.returning += run.lines.stale(before=now + spare)
+    taken: list[Leased] = []
+    # What could not be written because the database was away is kept for the next turn.
+    try:
+        with run.mount.storage.begin() as tx:
+            leases.give_back(tx, run.returning)
+            if run.landed:
+                record(run.mount, tx, run.landed, now=now)
+            taken = _lease(run, tx, now=now)
+    except TemporarilyUnavailable:
+        raise
+    except Exception:
+        log.exception("what came back could not be written down together")
+        _one_by_one(run, now=now)
+    moved = bool(taken or run.landed)
+    run.returning.clear()
+    run.landed.clear()
+    # Where something moved, more of it may be due already.
+    run.look_at = time.monotonic() + (0 if taken else settings.worker_idle_seconds)
+    _launch(run, taken)
+    return moved
+
+
+def _one_by_one(run: _Run, *, now: datetime) -> None:
+    """Write down what can be; a result that breaks its transaction must not take the others with it."""
+    for one in run.landed:
+        try:
+            with run.mount.storage.begin() as tx:
+                record(run.mount, tx, [one], now=now)
+        except TemporarilyUnavailable:
+            raise
+        except Exception:
+            run.tally.failed += 1
+            log.exception("callback %s could not be written down; it will leave again", one.callback.id)
+
+
+def _lease(run: _Run, tx: Tx, *, now: datetime) -> list[Leased]:
+    until = now + run.mount.settings.lease
+    own = sum(job.agency_id is None for job in run.flying.values())
+    taken: list[Leased] = []
+    if own < EFFECTS and run.crew.free > 0:
+        taken = leases.effects(tx, now=now, limit=min(EFFECTS - own, run.crew.free), until=until)
+    room = AHEAD * run.crew.size - len(run.flying) - run.lines.waiting
+    if room > 0:
+        rooms, most = run.lines.rooms(), AHEAD * FIRST
+        called = leases.callbacks(tx, now=now, limit=room, until=until, rooms=rooms, most=most)
+        note_lost(tx, called, now=now)
+        if called:
+            run.endpoints |= agencies.endpoints(tx, sorted({one.row.agency_id for one in called}))
+        taken += called
+    for one in taken:
+        if one.lost:
+            log.warning("effect %s (%s) was taken over: its worker never came back", one.row.id, one.row.kind)
+    return taken
+
+
+def _launch(run: _Run, taken: list[Leased]) -> None:
+    for one in taken:
+        if one.row.kind == EffectKind.CALLBACK:
+            run.lines.of(one.row.agency_id).waiting.append(one)
+        else:
+            _give(run, _Job(one))
+    for one in run.lines.ready(run.crew.free):
+        _give(run, _Job(one, run.endpoints.get(one.row.agency_id)))
+
+
+def _give(run: _Run, job: _Job) -> None:
+    run.flying[job.leased.row.id] = job
+    run.crew.give(job)
+
+
+def _finish(run: _Run) -> None:
+    """Take nothing new; finish what is under way within its bound, and give back the rest."""
+    run.returning += run.lines.clear()
+    ends = time.monotonic() + run.mount.settings.worker_stop_seconds
+    while run.flying and time.monotonic() < ends:
+        _take_back(run, 0.1)
+        if run.landed or run.returning:
+            _surely(run, _write_down)
+    if run.flying:
+        log.warning("%s pieces of work did not end in time; another worker takes them up", len(run.flying))
+        run.returning += [job.leased for job in run.flying.values()]
+    _surely(run, _write_down)
+    if run.aside is not None:
+        run.aside.join(max(0.0, ends - time.monotonic()))
+    run.heartbeat.end()
+
+
+def _write_down(run: _Run) -> bool:
+    with run.mount.storage.begin() as tx:
+        leases.give_back(tx, run.returning)
+        record(run.mount, tx, run.landed, now=run.mount.clock())
+    run.returning.clear()
+    run.landed.clear()
+    return True

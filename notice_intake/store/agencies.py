@@ -19,6 +19,15 @@ from .tables import Tables
 REMOVED = "removed"
 #: States of an endpoint for which callbacks are kept until they are delivered.
 LISTENING = ("active", "disabled")
+#: The breaker of an endpoint of which nothing is known.
+FRESH: Mapping[str, Any] = {
+    "failures": 0,
+    "not_before": None,
+    "openings": 0,
+    "failing_since": None,
+    "warned": 0,
+    "reason": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,11 @@ class Endpoint:
     rotated_at: datetime | None = None
     last_success_at: datetime | None = None
     created_at: datetime | None = None
+    openings: int = 0
+    failing_since: datetime | None = None
+    warned: int = 0
+    #: Why it is disabled.
+    reason: str | None = None
 
 
 def add(tx: Tx, agency: Agency, *, now: datetime) -> None:
@@ -92,10 +106,9 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         "url": endpoint.url,
         "secrets": list(endpoint.secrets),
         "state": endpoint.state,
-        "failures": 0,
-        "not_before": None,
         "pending": None,
         "rotated_at": None,
+        **FRESH,
     }
     changed = tx.execute(update(table).where(table.c.agency_id == endpoint.agency_id).values(values))
     if not changed.rowcount:
@@ -165,22 +178,29 @@ def endpoints(tx: Tx, agency_ids: Sequence[str]) -> dict[str, Endpoint]:
     """Return the callback addresses of ``agency_ids``, by agency."""
     table = tx.tables.endpoint
     rows = tx.execute(select(table).where(table.c.agency_id.in_(agency_ids)))
-    return {
-        row.agency_id: Endpoint(
-            row.id,
-            row.agency_id,
-            row.url,
-            tuple(row.secrets),
-            row.state,
-            row.failures,
-            row.not_before,
-            row.pending,
-            row.rotated_at,
-            row.last_success_at,
-            row.created_at,
-        )
-        for row in rows
-    }
+    return {row.agency_id: _endpoint(row) for row in rows}
+
+
+def lock_endpoints(tx: Tx, endpoint_ids: Sequence[str]) -> dict[str, Endpoint]:
+    """Return endpoints as they stand, by id, and let nobody else change them until the transaction ends."""
+    table = tx.tables.endpoint
+    query = select(table).where(table.c.id.in_(endpoint_ids)).order_by(table.c.id)
+    return {row.id: _endpoint(row) for row in tx.execute(query.with_for_update())}
+
+
+def all_endpoints(tx: Tx) -> list[tuple[Endpoint, str]]:
+    """Return every endpoint that was not taken away, with the name of its agency, by name."""
+    table, agency = tx.tables.endpoint, tx.tables.agency
+    query = select(table, agency.c.name.label("agency_name")).join(agency, agency.c.id == table.c.agency_id)
+    query = query.where(table.c.state != REMOVED).order_by(agency.c.name, table.c.id)
+    return [(_endpoint(row), row.agency_name) for row in tx.execute(query)]
+
+
+def _endpoint(row: Row[Any]) -> Endpoint:
+    breaker = row.openings, row.failing_since, row.warned, row.reason
+    life = row.rotated_at, row.last_success_at, row.created_at
+    start = row.id, row.agency_id, row.url, tuple(row.secrets), row.state, row.failures, row.not_before
+    return Endpoint(*start, row.pending, *life, *breaker)
 
 
 def has_endpoint(tx: Tx, agency_ids: Sequence[str]) -> set[str]:

@@ -212,6 +212,17 @@ def expire_claims(tx: Tx, *, now: datetime) -> list[tuple[str, str]]:
     return [(row.id, row.claimed_by) for row in rows]
 
 
+def mark_near(tx: Tx, *, until: datetime, limit: int = 200) -> Sequence[Row[Any]]:
+    """Mark open cases whose running clock ends before ``until``, each once for each deadline; return those marked."""
+    table = tx.tables.case
+    unsaid = or_(table.c.called_out.is_(None), table.c.called_out != table.c.due_at)
+    running = and_(table.c.state == OPEN, table.c.clock_left.is_(None), table.c.due_at <= until, unsaid)
+    near = select(table.c.id).where(table.c.priority.in_((0, 1)), running).order_by(table.c.due_at).limit(limit)
+    columns = (table.c.id, table.c.due_at, table.c.due_kind, table.c.claimed_by, table.c.claimed_until)
+    change = update(table).where(table.c.id.in_(near), running).values(called_out=table.c.due_at).returning(*columns)
+    return tx.execute(change).all()
+
+
 #: SQLite uses the partial index of the queue only where it sees the value itself.
 OPEN: Any = literal_column("'open'")
 UNCLAIMED: Mapping[str, None] = {"claimed_by": None, "claimed_name": None, "claimed_until": None}

@@ -39,6 +39,7 @@ def send_again(tx: Tx, delivery_id: str, *, now: datetime) -> None:
     """Make a callback due again, under its old id."""
     table = tx.tables.outbox
     values = {"state": EffectState.DUE, "due_at": now, "attempts": 0, "done_at": None, "last_error": ""}
+    values["cause"] = "replay"
     free = {"lease_until": None, "lease_token": None}
     tx.execute(update(table).where(table.c.id == delivery_id).values(**values, **free))
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Row,
+    String,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from ..core.codes import EffectKind, EffectState
 from .storage import Tx
+from .tables import Tables
 
-#: After so long another worker may take a piece of work over: longer than the total deadline of a callback.
-LEASE = timedelta(seconds=60)
 #: The one message that goes to an address which has not proved yet whose it is.
 VERIFICATION = "endpoint.verification"
 #: Tells an agency that a key of its own runs out: about no referral, and in its feed all the same.
 KEY_EXPIRING = "key.expiring"
-#: Literals, so that SQLite sees that the partial indexes apply.
-_DUE = text("outbox.state = 'due'")
-_EARLIER_PENDING = text("earlier.state = 'due'")
 
 
 def enqueue(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,76 +59,58 @@ def row(kind: EffectKind, *, id: str, lane: str, position: int, due_at: datetime
     }
 
 
-def lease(tx: Tx, *, now: datetime, limit: int, busy: Sequence[str] = ()) -> Sequence[Row[Any]]:
-    """Claim work that is due: at most one piece of a lane, and only the first that is not done.
+def settle(tx: Tx, values: Sequence[Mapping[str, Any]]) -> None:
+    """Close callbacks, or put them back for later, with one statement; not those whose lease went to somebody else.
 
-    Nothing for agencies in ``busy``, or whose endpoint rests or is disabled: their callbacks wait, none is dropped.
-    A lease that ran out is claimed again; ``lease_token`` keeps the one who was too slow from finishing it.
+    Each of ``values``: ``id``, ``token``, ``state``, ``due_at``, ``attempts``, ``done_at``, ``error``, ``status``.
     """
-    t = tx.tables.outbox.alias("outbox")
-    free = or_(t.c.lease_until.is_(None), t.c.lease_until <= now)
-    blocked, reachable = _blocked(tx, t), _reachable(tx, t, now=now, busy=busy)
-    first = select(t.c.id).where(_DUE, t.c.due_at <= now, free, ~blocked, reachable)
-    first = first.order_by(t.c.due_at, t.c.id).limit(limit)
+    statement = _settling(tx.tables)
+    tx.execute(statement, [{f"b_{name}": value for name, value in one.items()} for one in values])
+
+
+@lru_cache(maxsize=32)
+def _settling(tables: Tables) -> Update:
+    table = tables.outbox
+    mine = and_(table.c.id == bindparam("b_id"), table.c.lease_token == bindparam("b_token"), table.c.state == "due")
+    changed = {"done_at": "done_at", "last_error": "error", "last_status": "status"}
+    changed |= dict.fromkeys(("state", "due_at", "attempts"), "")
+    values: dict[str, Any] = {column: bindparam(f"b_{name or column}") for column, name in changed.items()}
+    return update(table).where(mine).values(**values, lease_until=None, lease_token=None, cause=None)
+
+
+def arrived(tx: Tx, leased: Sequence[tuple[str, str]], *, now: datetime, status: int | None) -> None:
+    """Close callbacks that arrived, given as id and token; not those whose lease went to somebody else."""
+    values: Any = {"b_now": now, "b_status": status}
     if tx.dialect == "postgresql":
-        first = first.with_for_update(skip_locked=True, of=t)
-    table = tx.tables.outbox
-    chosen = first.cte("chosen") if tx.dialect == "postgresql" else first.subquery()
-    token = secrets.token_hex(16)
-    statement = (
-        update(table)
-        .where(table.c.id.in_(select(chosen.c.id)), table.c.state == "due")
-        .values(lease_until=now + LEASE, lease_token=token)
-        .returning(table)
-    )
-    return sorted(tx.execute(statement).all(), key=lambda one: (one.due_at, one.id))
+        ids, tokens = zip(*leased, strict=True)
+        tx.execute(_arriving(tx.tables, together=True), {**values, "b_ids": list(ids), "b_tokens": list(tokens)})
+    else:
+        each = [{**values, "b_id": one, "b_token": token} for one, token in leased]
+        tx.execute(_arriving(tx.tables, together=False), each)
 
 
-def _blocked(tx: Tx, t: Any) -> Any:
-    earlier = tx.tables.outbox.alias("earlier")
-    return exists().where(earlier.c.lane == t.c.lane, _EARLIER_PENDING, earlier.c.position < t.c.position)
-
-
-def _reachable(tx: Tx, t: Any, *, now: datetime, busy: Sequence[str]) -> Any:
-    endpoint = tx.tables.endpoint
-    resting = or_(endpoint.c.not_before > now, endpoint.c.state.in_(("disabled", "unverified")))
-    silent = select(endpoint.c.agency_id).where(resting)
-    reachable = t.c.agency_id.not_in(silent)
-    if busy:
-        reachable = and_(reachable, t.c.agency_id.not_in(busy))
-    # Where an address is being verified is not where the callbacks go yet.
-    return or_(t.c.agency_id.is_(None), reachable, t.c.type == VERIFICATION)
-
-
-def delivered(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime, status: int | None = None) -> None:
-    """Close callbacks that arrived, those of one lease with one statement."""
-    table = tx.tables.outbox
-    by_token: dict[str, list[str]] = {}
-    for one in rows:
-        by_token.setdefault(one.lease_token, []).append(one.id)
-    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": now, "last_error": "", "last_status": status}
-    done |= {"lease_until": None, "lease_token": None}
-    for token, ids in by_token.items():
-        mine = and_(table.c.id.in_(ids), table.c.lease_token == token, table.c.state == "due")
-        tx.execute(update(table).where(mine).values(attempts=table.c.attempts + 1, **done))
+@lru_cache(maxsize=64)
+def _arriving(tables: Tables, *, together: bool) -> Update:
+    table = tables.outbox
+    wanted: tuple[Any, Any] = bindparam("b_id"), bindparam("b_token")
+    if together:
+        arrays = [cast(bindparam(name), ARRAY(String)) for name in ("b_ids", "b_tokens")]
+        given = func.unnest(*arrays).table_valued("id", "token").render_derived("given")
+        wanted = given.c.id, given.c.token
+    mine = and_(table.c.id == wanted[0], table.c.lease_token == wanted[1], table.c.state == "due")
+    done: dict[str, Any] = {"state": EffectState.DONE, "done_at": bindparam("b_now", type_=table.c.done_at.type)}
+    done |= {"attempts": table.c.attempts + 1, "last_error": "", "last_status": bindparam("b_status", type_=Integer)}
+    return update(table).where(mine).values(**done, lease_until=None, lease_token=None, cause=None)
 
 
 def finish(tx: Tx, one: Row[Any], *, state: EffectState, now: datetime, **values: Any) -> bool:
     """Close a piece of work, or put it back for later; False where the lease went to somebody else."""
     table = tx.tables.outbox
     mine = and_(table.c.id == one.id, table.c.lease_token == one.lease_token, table.c.state == "due")
-    changed: dict[str, Any] = {"state": state, "lease_until": None, "lease_token": None, **values}
+    changed: dict[str, Any] = {"state": state, "lease_until": None, "lease_token": None, "cause": None, **values}
     if state is EffectState.DONE:
         changed["done_at"] = now
     return bool(tx.execute(update(table).where(mine).values(changed)).rowcount)
-
-
-def give_back(tx: Tx, rows: Sequence[Row[Any]]) -> None:
-    """Return leased work untouched, when the worker stops before it came to it."""
-    table = tx.tables.outbox
-    for one in rows:
-        mine = and_(table.c.id == one.id, table.c.lease_token == one.lease_token)
-        tx.execute(update(table).where(mine).values(lease_until=None, lease_token=None))
 
 
 def cancel(tx: Tx, decision_id: str, *, now: datetime) -> bool:
@@ -164,6 +157,7 @@ def replay(tx: Tx, effect_id: str, *, now: datetime) -> bool:
     table = tx.tables.outbox
     dead = and_(table.c.id == effect_id, table.c.state == EffectState.DEAD)
     change = {"state": EffectState.DUE, "due_at": now, "attempts": 0, "lease_until": None, "lease_token": None}
+    change["cause"] = "replay"
     return bool(tx.execute(update(table).where(dead).values(change)).rowcount)
 
 
@@ -222,14 +216,3 @@ def pending(tx: Tx) -> int:
     table = tx.tables.outbox
     first = select(table.c.id).where(text("state = 'due'")).limit(1000).subquery()
     return int(tx.execute(select(func.count()).select_from(first)).scalar_one())
-
-
-def oldest_due(tx: Tx, *, now: datetime) -> datetime | None:
-    """Return since when a worker could have done the longest-waiting work, or None.
-
-    What waits for a retry, stands behind such work in its lane, or goes to an endpoint that rests does not count.
-    """
-    t = tx.tables.outbox.alias("outbox")
-    free = and_(_DUE, t.c.due_at <= now, ~_blocked(tx, t), _reachable(tx, t, now=now, busy=()))
-    query = select(t.c.due_at).where(free).order_by(t.c.due_at).limit(1)
-    return tx.execute(query).scalar_one_or_none()

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, literal, null, select, text, update
+from sqlalchemy import Row, bindparam, delete, func, literal, null, select, text, update
 
 from ..core.codes import CaseState
+from . import journal
 from .storage import Tx
 
 
@@ -53,6 +54,7 @@ def purge_cases(tx: Tx, case_ids: Sequence[str], *, now: datetime, released: boo
     else:
         copies = tx.execute(delete(t.evidence).where(kept))
     _empty_lanes(tx, case_ids)
+    journal.forget(tx, objects=case_ids)
     counts = {"items": items.rowcount, "decisions": decisions.rowcount, "evidence": copies.rowcount}
     return {"cases": len(case_ids), **counts}
 
@@ -61,15 +63,21 @@ def purge_referrals(tx: Tx, referral_ids: Sequence[str], *, now: datetime) -> di
     """Purge referrals, with their messages, callbacks and signatures; return how many rows of each kind."""
     t = tx.tables
     chosen = t.referral.c.id.in_(referral_ids)
-    rows = tx.execute(select(t.referral.c.id, t.referral.c.receipt, t.referral.c.signature_id).where(chosen)).all()
-    gone: dict[str, Any] = {"body": b"", "original": None, "fingerprint": bytes(32), "purged_at": now}
+    columns = (t.referral.c.id, t.referral.c.body, t.referral.c.receipt, t.referral.c.signature_id)
+    rows = tx.execute(select(*columns).where(chosen)).all()
+    gone: dict[str, Any] = {"original": None, "fingerprint": bytes(32), "purged_at": now}
     tx.execute(update(t.referral).where(chosen).values(gone))
-    _open_receipts(tx, rows)
+    left = {"body": bindparam("b_body"), "receipt": bindparam("b_receipt")}
+    bare = update(t.referral).where(t.referral.c.id == bindparam("b_id")).values(left)
+    told = [{"b_id": row.id, "b_body": _bare_body(row.body), "b_receipt": _bare_receipt(row.receipt)} for row in rows]
+    tx.execute(bare, told)
     said = t.message.c.referral_id.in_(referral_ids)
     named = select(t.message.c.id).where(said)
     tx.execute(update(t.mention).where(t.mention.c.message_id.in_(named)).values(facts=null()))
     words = {"text": "", "body": None, "moderator_id": None, "moderator_name": None}
     messages = tx.execute(update(t.message).where(said).values(words))
+    _drop_originals(tx, referral_ids)
+    journal.forget(tx, objects=referral_ids)
     signatures = _drop_signatures(tx, {row.signature_id for row in rows if row.signature_id is not None})
     counts = {"messages": messages.rowcount, "signatures": signatures, "callbacks": _empty_lanes(tx, referral_ids)}
     return {"referrals": len(referral_ids), **counts}
@@ -77,18 +85,42 @@ def purge_referrals(tx: Tx, referral_ids: Sequence[str], *, now: datetime) -> di
 
 def _empty_lanes(tx: Tx, lanes: Sequence[str]) -> int:
     outbox = tx.tables.outbox
+    attempt = tx.tables.attempt
+    tx.execute(delete(attempt).where(attempt.c.message_id.in_(select(outbox.c.id).where(outbox.c.lane.in_(lanes)))))
     change = update(outbox).where(outbox.c.lane.in_(lanes)).values(body=None, last_error="")
     return int(tx.execute(change).rowcount)
 
 
-def _open_receipts(tx: Tx, rows: Sequence[Row[Any]]) -> None:
-    """Take the salt out of receipts: with it, the journal's commitment to the body could still be checked."""
-    referral = tx.tables.referral
-    for row in rows:
-        receipt = json.loads(row.receipt)
-        if receipt["journal"].pop("salt", None) is not None:
-            told = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"))
-            tx.execute(update(referral).where(referral.c.id == row.id).values(receipt=told))
+def _drop_originals(tx: Tx, referral_ids: Sequence[str]) -> None:
+    """Delete the files that referrals were entered from, where no other needs them, and who entered them."""
+    entry, original, referral = tx.tables.entry, tx.tables.original, tx.tables.referral
+    mine = entry.c.referral_id.in_(referral_ids)
+    digests = set(tx.execute(select(entry.c.sha256).where(mine)).scalars())
+    if not digests:
+        return
+    tx.execute(update(entry).where(mine).values(file_name="", entered_id="", entered_name=""))
+    others = entry.join(referral, referral.c.id == entry.c.referral_id)
+    needed = (
+        select(entry.c.sha256).select_from(others).where(entry.c.sha256.in_(digests), referral.c.purged_at.is_(None))
+    )
+    unneeded = digests - set(tx.execute(needed).scalars())
+    tx.execute(delete(original).where(original.c.sha256.in_(unneeded)))
+
+
+def _bare_body(body: bytes) -> bytes:
+    """Return what is left of a document: how many items it had, and of which kind."""
+    items = [{"target": {"kind": item["target"]["kind"]}} for item in json.loads(body)["items"]]
+    return _compact({"purged": True, "items": items}).encode()
+
+
+def _bare_receipt(receipt: str) -> str:
+    """Return a receipt without the salt: with it, the journal's commitment to the body could still be checked."""
+    document = json.loads(receipt)
+    document["journal"].pop("salt", None)
+    return _compact(document)
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _drop_signatures(tx: Tx, signature_ids: set[str]) -> int:

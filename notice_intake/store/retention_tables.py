@@ -1,4 +1,4 @@
-"""The table of legal holds."""
+"""The table of legal holds, and the indexes by which the purge finds its way through the tables of others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from sqlalchemy import Column, Index, MetaData, String, Table, text
 
 from .columns import Id, UtcDateTime
 
+#: Table, name, columns, condition: each holds only what the purge looks for.
+_INDEXES = (
+    ("referral", "signature", ("signature_id",), "signature_id IS NOT NULL"),
+    ("case", "closed", ("updated_at", "id"), "state = 'closed' AND look_at IS NULL"),
+    ("case", "look", ("look_at", "id"), "look_at IS NOT NULL"),
+    ("evidence", "released", ("id",), "released_at IS NOT NULL"),
+    ("hold", "object", ("object",), "lifted_at IS NULL"),
+)
+
 
 def retention(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    """Return the table ``hold``."""
+    """Return the table ``hold``; the tables that the indexes are on must be there already."""
     hold = Table(
         prefix + "hold",
         metadata,
@@ -20,6 +29,14 @@ def retention(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("until", UtcDateTime),
         Column("lifted_at", UtcDateTime),
     )
-    held = text("lifted_at IS NULL")
-    Index(f"ix_{prefix}hold_object", hold.c.object, sqlite_where=held, postgresql_where=held)
+    schema = f"{metadata.schema}." if metadata.schema else ""
+    for name, index, columns, condition in _INDEXES:
+        table = metadata.tables[f"{schema}{prefix}{name}"]
+        where = text(condition)
+        Index(
+            f"ix_{prefix}{name}_{index}",
+            *[table.c[one] for one in columns],
+            sqlite_where=where,
+            postgresql_where=where,
+        )
     return {"hold": hold}

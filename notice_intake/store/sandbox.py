@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, exists, func, or_, select
 
 from ..core.codes import CaseState, ItemStatus, MessageKind
+from . import journal
 from .storage import Tx
 
 #: How many cases are looked at, and how many referrals are forgotten, in one go.
@@ -50,7 +51,7 @@ def scripted(tx: Tx, *, prefixes: Sequence[str], now: datetime) -> Sequence[Row[
 def forget(tx: Tx, *, before: datetime) -> int:
     """Delete referrals that have not changed since, with all that hangs on them; return how many.
 
-    Cases go when nothing is left in them. The journal stays: it holds no more than who did what, and when.
+    Cases go when nothing is left in them. The journal stays, without what its entries committed to.
     """
     t = tx.tables
     old = select(t.referral.c.id, t.referral.c.signature_id).where(t.referral.c.updated_at < before).limit(_MOST)
@@ -72,6 +73,7 @@ def forget(tx: Tx, *, before: datetime) -> int:
     for table in (t.evidence, t.decision, t.outbox):
         tx.execute(delete(table).where(table.c.case_id.in_(empty)))
     tx.execute(delete(t.case).where(t.case.c.id.in_(empty)))
+    journal.forget(tx, objects=[*ids, *empty])
     return len(ids)
 
 

@@ -110,6 +110,11 @@ class Storage:
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine, where it is ours."""
+        return self._engine
+
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
         """Use a database of our own. SQLite gets WAL, a busy timeout and foreign keys."""
@@ -184,6 +189,14 @@ class Storage:
                 yield tx
         for call in tx.after_commit:
             call()
+
+    @contextmanager
+    def joint(self) -> Iterator[Session]:
+        """Open a writing transaction of our own that several flows join by ``begin(session)``: all of them or none."""
+        word = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
+        opened = self._session() if self._engine is None else Session(_with_begin(self._engine, word))
+        with self._turn, _translated(), opened as own, own.begin():
+            yield own
 
     @contextmanager
     def straight(self, *, writing: bool = False) -> Iterator[Straight | Tx]:
@@ -271,8 +284,8 @@ def _say_begin(connection: Connection, word: str) -> None:
         driver.execute(word)
 
 
-def _with_begin(engine: Engine) -> Engine:
+def _with_begin(engine: Engine, word: str = "BEGIN") -> Engine:
     """The same engine, for those who do not know that they have to say BEGIN."""
     other = engine.execution_options()
-    event.listen(other, "begin", lambda connection: _say_begin(connection, "BEGIN"))
+    event.listen(other, "begin", lambda connection: _say_begin(connection, word))
     return other

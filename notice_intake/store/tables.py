@@ -21,9 +21,13 @@ from sqlalchemy import (
     text,
 )
 
-from .columns import Id, Json, Serial, UtcDateTime
+from .columns import Id, Json, UtcDateTime
 from .columns import reference as _reference
+from .delivery_tables import deliveries as _deliveries
+from .journal_tables import journal as _journal
 from .message_tables import messages as _messages
+from .original_tables import originals as _originals
+from .page_tables import pages as _pages
 from .retention_tables import retention as _retention
 from .signature_tables import signatures as _signatures
 
@@ -52,6 +56,8 @@ class Tables:
     evidence: Table
     outbox: Table
     journal: Table
+    opening: Table
+    seal: Table
     nonce: Table
     signature: Table
     platform_key: Table
@@ -60,12 +66,21 @@ class Tables:
     mention: Table
     answered: Table
     hold: Table
+    original: Table
+    entry: Table
+    link: Table
+    visit: Table
+    attempt: Table
+    worker: Table
 
 
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
-    makers = (_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages, _retention)
+    makers = (
+        *(_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages),
+        *(_originals, _pages, _deliveries, _retention),
+    )
     named: dict[str, Table] = {}
     for maker in makers:
         named.update(maker(prefix, metadata))
@@ -101,6 +116,8 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("source_id", Id, index=True),
         # The agency was last told so many days before it runs out.
         Column("warned_days", Integer),
+        # To within some minutes: a write for each request would cost more than it tells.
+        Column("used_at", UtcDateTime),
     )
     endpoint = Table(
         prefix + "endpoint",
@@ -117,6 +134,12 @@ def _agencies(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # An address that has not proved yet whose it is: url, secret, message, since.
         Column("pending", Json),
         Column("rotated_at", UtcDateTime),
+        # The breaker: see core.breakers.
+        Column("openings", Integer, nullable=False, server_default="0"),
+        Column("failing_since", UtcDateTime),
+        Column("warned", SmallInteger, nullable=False, server_default="0"),
+        # Why it was disabled: gone, failing, or by whom.
+        Column("reason", String(200)),
     )
     return {"agency": agency, "credential": credential, "endpoint": endpoint}
 
@@ -158,8 +181,6 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
     keyed = text("idempotency_key IS NOT NULL")
     columns = (referral.c.agency_id, referral.c.idempotency_key)
     Index(f"uq_{prefix}referral_idempotency", *columns, unique=True, sqlite_where=keyed, postgresql_where=keyed)
-    signed = text("signature_id IS NOT NULL")
-    Index(f"ix_{prefix}referral_signature", referral.c.signature_id, sqlite_where=signed, postgresql_where=signed)
     return {"referral": referral}
 
 
@@ -195,16 +216,14 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
-        # When the purge looks at it again, where it looked before the case was to be purged.
+        # When the purge looks at it again, where it came too early.
         Column("look_at", UtcDateTime),
+        # The deadline that people were warned of.
+        Column("called_out", UtcDateTime),
     )
     Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
     held = text("claimed_by IS NOT NULL")
-    old = text("state = 'closed' AND look_at IS NULL")
-    Index(f"ix_{prefix}case_closed", case.c.updated_at, case.c.id, sqlite_where=old, postgresql_where=old)
-    looked = text("look_at IS NOT NULL")
-    Index(f"ix_{prefix}case_look", case.c.look_at, case.c.id, sqlite_where=looked, postgresql_where=looked)
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
     return {"case": case}
 
@@ -281,8 +300,6 @@ def _decisions(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # Its case is purged: the platform is to destroy the copy, then the row goes.
         Column("released_at", UtcDateTime),
     )
-    loose = text("released_at IS NOT NULL")
-    Index(f"ix_{prefix}evidence_released", evidence.c.id, sqlite_where=loose, postgresql_where=loose)
     return {"decision": decision, "evidence": evidence}
 
 
@@ -316,31 +333,20 @@ def _outbox(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # Given when an agency first polls: commit order, not insert order, so that no reader skips a late commit.
         Column("feed_number", BigInteger),
         Column("last_status", Integer),
+        # All attempts so far, counted when one begins; ``attempts`` counts those that used up the schedule.
+        Column("tries", Integer, nullable=False, server_default="0"),
+        # replay, where a person asked for the next attempt.
+        Column("cause", String(10)),
         UniqueConstraint("lane", "position"),
         Index(None, "agency_id", "feed_number"),
     )
-    Index(f"ix_{prefix}outbox_due", outbox.c.due_at, outbox.c.id, sqlite_where=PENDING, postgresql_where=PENDING)
     Index(f"ix_{prefix}outbox_lane", outbox.c.lane, outbox.c.position, sqlite_where=PENDING, postgresql_where=PENDING)
     dead = text("state = 'dead'")
     Index(f"ix_{prefix}outbox_dead", outbox.c.created_at, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
     cased = text("case_id IS NOT NULL")
     Index(f"ix_{prefix}outbox_case", outbox.c.case_id, sqlite_where=cased, postgresql_where=cased)
+    # Each endpoint's work is looked up by itself: what waits for one that rests is never walked over.
+    to_tell = (outbox.c.agency_id, outbox.c.due_at, outbox.c.id)
+    Index(f"ix_{prefix}outbox_agency", *to_tell, sqlite_where=PENDING, postgresql_where=PENDING)
+    Index(f"ix_{prefix}outbox_dead_agency", outbox.c.agency_id, outbox.c.id, sqlite_where=dead, postgresql_where=dead)
     return {"outbox": outbox}
-
-
-def _journal(prefix: str, metadata: MetaData) -> dict[str, Table]:
-    journal = Table(
-        prefix + "journal",
-        metadata,
-        Column("id", Serial, primary_key=True, autoincrement=True),
-        Column("object", Id, nullable=False, index=True),
-        Column("action", String(60), nullable=False),
-        Column("actor_kind", String(20), nullable=False),
-        Column("actor_id", String(200), nullable=False),
-        # Beside the payload, not in it: a person's name must be erasable without breaking the journal.
-        Column("actor_name", String(200), nullable=False),
-        Column("at", UtcDateTime, nullable=False),
-        Column("payload", LargeBinary, nullable=False),
-        Column("leaf", String(64), nullable=False),
-    )
-    return {"journal": journal}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bulk, claims, client, credentials, queue, single
+from . import bulk, claims, client, credentials, deliveries, journal, queue, single
 from .figures import Result
 from .report import write
 from .servers import Postgres, postgres
@@ -22,6 +22,9 @@ BENCHMARKS: dict[str, Callable[..., Result]] = {
     "queue": queue.run,
     "claims": claims.run,
     "callbacks": claims.callbacks,
+    "journal": journal.run,
+    "hanging": deliveries.hanging,
+    "latency": deliveries.latency,
 }
 
 

@@ -131,14 +131,14 @@ def callbacks(where: Path, server: Postgres, *, quick: bool) -> Result:
             result.ratios.append(over(words, found, rates["one by one"], CALLBACKS if "32" in name else Goal(None)))
     result.notes.append(
         f"{count} callbacks to five agencies, leased, signed, posted and recorded by the worker, {rounds} interleaved "
-        "rounds; over one requests.Session that posts signed bodies one after the other and records nothing. 8 threads "
+        "rounds; over one requests.Session that posts signed bodies one by one and records nothing. 32 threads "
         "is the default setting."
     )
     return result
 
 
 def _outbox(where: Path, server: Postgres, engine: str, port: int, threads: int) -> tuple[Mount, list[str]]:
-    file = where / f"callbacks-{threads}.db"
+    file = where / f"callbacks-{threads}-{new_id('db')}.db"
     database = Database(engine, f"sqlite:///{file}") if engine == "SQLite" else server.database()
     os.environ["BENCH_WORKER_THREADS"] = str(threads)
     mount, _, _ = prepared(database.url, database.schema)

@@ -31,7 +31,7 @@ def write(results: Sequence[Result], *, postgres_version: str) -> Path:
         "```sh",
         "make bench                             # about ten minutes; writes this page",
         "make bench ARGS='--quick'              # about two minutes, smaller tables, writes nothing",
-        "make bench ARGS='--only single'        # one part: single, bulk, memory, queue, claims, callbacks",
+        "make bench ARGS='--only single'        # one part: single, bulk, memory, queue, callbacks, hanging, journal …",
         "```",
         "",
         "Nothing has to be started: PostgreSQL comes by pip, with its defaults (`fsync` and `synchronous_commit` on).",

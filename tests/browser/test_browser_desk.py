@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hostile_fields import PAYLOADS
 from hostile_fields import fill as fill_hostile
 
 pytestmark = pytest.mark.browser
+DATA = Path(__file__).parents[1] / "data"
 
 #: Every width with each theme and each direction of writing.
 LOOKS = ((360, "en", "light"), (1280, "en", "dark"), (1280, "ar", "light"), (360, "ar", "dark"))
@@ -318,3 +320,44 @@ def test_an_agency_is_asked_by_keyboard_alone(come: Callable[..., Any], width: i
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert faults(page) == []
     assert overflow(page) == 0
+
+
+@pytest.mark.parametrize(("width", "lang", "theme"), LOOKS)
+def test_what_came_by_mail_is_entered_by_keyboard(
+    house: DeskHouse, come: Callable[..., Any], base: str, width: int, lang: str, theme: str
+) -> None:
+    page = come(width=width, lang=lang, color_scheme=theme)
+    page.goto(base + "/enter")
+    assert (faults(page), overflow(page)) == ([], 0)
+    page.set_input_files("#files", str(DATA / "door" / "unit.eml"))
+    page.locator("#text").focus()
+    page.keyboard.type("https://video.example/watch?v=7f3a\nno link here")
+    page.locator("#agency_name").focus()
+    page.keyboard.type("Unit One")
+    page.locator("#instrument").select_option("eu.iru.referral")
+    page.locator("#category").select_option("STATEMENT_CATEGORY_VIOLENCE")
+    page.locator("#language").focus()
+    press_and_arrive(page, "Enter")
+    assert page.evaluate("document.activeElement.id") == "ni-problem"
+    assert (faults(page), overflow(page)) == ([], 0)
+    assert page.locator("[name=taken]:checked").count() == 3
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.locator("[name=taken]").nth(1).focus()
+    page.keyboard.press("Space")
+    page.locator("#reference").focus()
+    press_and_arrive(page, "Enter")
+    assert page.locator("[data-notice=entered]").is_visible()
+    with house.mount.storage.read() as tx:
+        keys = {one.target_key for one in tx.execute(tx.tables.item.select()).all()}
+    assert {"link:https://platform.example/p1", "link:https://www.platform.example/p3"} <= keys
+    assert "link:https://platform.example/p2" not in keys
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_form_with_nothing_in_it_says_what_is_missing(come: Callable[..., Any], base: str, script: bool) -> None:
+    page = come(java_script_enabled=script)
+    page.goto(base + "/enter")
+    page.locator(".ni-enter .ni-primary").click()
+    page.wait_for_selector("#ni-problem")
+    assert page.locator("#ni-problem a[href='#files']").is_visible()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notice_intake.delivery import guard
+from notice_intake.delivery import connections, guard
 from notice_intake.delivery.policy import CallbackPolicy
 from notice_intake.delivery.sender import Answer, Sender
 
@@ -251,14 +251,14 @@ def test_a_receiver_that_closes_after_each_answer_gets_every_callback(sender: Se
 def test_after_a_failure_the_next_callback_gets_a_fresh_connection(sender: Sender, receiver: Receiver) -> None:
     for path in ("/ok", "/reset", "/ok", "/drip-head", "/ok", "/large", "/ok"):
         answer = post(sender, receiver.url(path))
-    assert answer == Answer(200, None, excerpt="ok", retry_after=None, milliseconds=answer.milliseconds)
+    assert (answer.status, answer.failure, answer.excerpt, answer.address) == (200, None, "ok", "127.0.0.1")
     assert receiver.connections == 4
 
 
 def test_a_connection_that_was_idle_for_long_is_not_trusted(
     sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "_LONGEST_IDLE", 0.05)
+    monkeypatch.setattr(connections, "_LONGEST_IDLE", 0.05)
     for pause in (0, 0, 0.1):
         time.sleep(pause)
         post(sender, receiver.url())

@@ -117,3 +117,36 @@ def test_what_cannot_be_signed_safely_is_refused(message_id: str, at: datetime, 
     with pytest.raises(ValueError) as refused:
         sign(BODY, message_id=message_id, at=at, secrets=secrets)
     assert GOOD not in str(refused.value)
+
+
+def test_the_published_asymmetric_vector_comes_out() -> None:
+    # Svix server, worker.rs: the same content as above, by the key whose public half is whpk_1SiA4o9h….
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode("1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="))
+    signature = "hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+    public.verify(base64.b64decode(signature), b'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}')
+
+
+def test_a_key_of_ones_own_signs_beside_the_secret_and_others_cannot_tell_it_as_theirs() -> None:
+    from notice_intake.client import CallbackRefused, verify_callback
+    from notice_intake.delivery.webhook import private_key, public_key
+
+    secret, mine, other = new_secret(), private_key(b"s" * 32, of="agy_1"), private_key(b"s" * 32, of="agy_2")
+    assert private_key(b"s" * 32, of="agy_1") == mine
+    assert len({public_key(mine), public_key(other), public_key(private_key(b"t" * 32, of="agy_1"))}) == 3
+    body = json.dumps({"type": "item.decided", "timestamp": "2017-04-25T08:00:00Z", "data": {}}).encode()
+    headers = signed(body, secrets=[secret, mine])
+    assert [one.split(",")[0] for one in headers["webhook-signature"].split(" ")] == ["v1", "v1a"]
+    assert Webhook(secret).verify(body, headers)
+    for good in (secret, public_key(mine), [public_key(other), secret]):
+        verify_callback(headers, body, good)
+    for bad in (public_key(other), new_secret()):
+        with pytest.raises(CallbackRefused):
+            verify_callback(headers, body, bad)
+    # A signature of one scheme proves nothing under the name of the other.
+    swapped = headers["webhook-signature"].replace("v1a,", "v9,").replace("v1,", "v1a,")
+    with pytest.raises(CallbackRefused):
+        verify_callback({**headers, "webhook-signature": swapped}, body, [secret, public_key(mine)])
+    with pytest.raises(ValueError, match="whpk_ and 32 bytes"):
+        verify_callback(headers, body, "whpk_short")

@@ -15,7 +15,7 @@ from notice_intake.testing import FakeModerators, FakePlatform
 
 PAGES = [*sorted(FOLDER.glob("*.md")), ROOT / "README.md", ROOT / "examples" / "README.md"]
 #: The commands of ``notice-intake``; the others are those of ``flask notice-intake``.
-CLIENT = ("submit", "bulk", "status", "watch", "answer", "withdraw", "verify", "keys", "conformance")
+CLIENT = ("submit", "bulk", "status", "watch", "answer", "withdraw", "verify", "verify-proof", "keys", "conformance")
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
 

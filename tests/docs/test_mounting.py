@@ -193,6 +193,8 @@ def test_blueprints_can_be_registered_one_by_one(app):
     assert FakeAgency(client, token(app), prefix="/api/notices").refer().status_code == 201
     assert "Example" not in client.get("/staff/notices/").text
     assert client.get("/staff/notices/").status_code == 200
+    assert client.get("/agencies/").headers["Location"] == "/agencies/in"
+    assert "For agencies that refer content" in client.get("/agencies/in").text
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["CSRFProtect first", "mounted first"])

@@ -15,15 +15,18 @@ from standardwebhooks import Webhook
 
 from notice_intake import Storage
 from notice_intake.auth.secrets import Secrets
+from notice_intake.core import breakers
 from notice_intake.core.retries import DEFAULT
 from notice_intake.errors import TemporarilyUnavailable
 from notice_intake.flows.agencies import TOKEN_LIFE
-from notice_intake.flows.health import LONGEST_WAIT, readiness
+from notice_intake.flows.endpoint_health import _OF_THE_MESSAGE
+from notice_intake.flows.health import LONGEST_SILENCE, LONGEST_WAIT, readiness
+from notice_intake.flows.lines import FIRST, MOST
 from notice_intake.flows.retrying import LONGEST_WAIT as LONGEST_RETRY
-from notice_intake.flows.work import PER_AGENCY, SWEEP_EVERY
+from notice_intake.flows.work import EFFECTS, SWEEP_EVERY
 from notice_intake.settings import Settings
 from notice_intake.store import migrate
-from notice_intake.store.outbox import LEASE
+from notice_intake.store.leases import LEASE
 
 PAGE = text("operating.md")
 FLAT = " ".join(PAGE.split())
@@ -48,7 +51,8 @@ def printed(house, holding: str, agency_id: str) -> str:
 
 
 def test_each_check_says_the_word_in_the_table(house, receiver):
-    table = {codes(cells[0])[0]: codes(cells[1])[0] for cells in rows(PAGE, "check")}
+    words = [(codes(cells[0])[0], codes(cells[1])[0]) for cells in rows(PAGE, "check")]
+    table = {name: word for name, word in words if word != "none is running"}
     assert list(readiness(house.mount, now=house.clock.now)) == list(table)
     house.agency(callback_url=receiver.url).refer()
     house.clock.advance(minutes=5)
@@ -78,12 +82,22 @@ def test_the_numbers_are_those_of_the_code():
     assert "15 minutes apart in the end" in FLAT
     assert timedelta(minutes=1) == LEASE
     assert "work over after a minute" in FLAT
-    assert PER_AGENCY == 4
-    assert "at most four callbacks of one agency" in FLAT
+    hour = timedelta(hours=1)
+    assert (FIRST, MOST, EFFECTS) == (4, 8, 8)
+    assert "at most four callbacks are under way at once, eight once" in FLAT
+    assert "at most eight of the platform's hooks" in FLAT
+    assert (5, timedelta(minutes=1), hour) == (breakers.OPENS_AFTER, breakers.FIRST_REST, breakers.LONGEST_REST)
+    assert (hour, 24 * hour) == breakers.ALARMS
+    assert breakers.LEAST_FAILURES == 10
+    assert 24 * hour == breakers.DISABLED_REST
+    assert timedelta(minutes=2) == LONGEST_SILENCE
+    assert "said nothing for two minutes" in FLAT
+    assert "A 400, 409, 413, 414, 415 or 422 counts against the message" in FLAT
+    assert {400, 409, 413, 414, 415, 422} == _OF_THE_MESSAGE
     assert timedelta(seconds=30) == SWEEP_EVERY
     assert "every 30 seconds" in FLAT
     hours = round(sum(DEFAULT, timedelta()) / timedelta(hours=1))
-    assert f"After {len(DEFAULT)} attempts in about {hours} hours" in FLAT
+    assert f"{len(DEFAULT)} attempts in about {hours} hours, dense in the first" in FLAT
     assert f"lives {TOKEN_LIFE.days} days" in FLAT
 
 
@@ -249,7 +263,7 @@ def test_the_log_names_nothing_that_an_agency_sent(house, receiver, caplog, brok
 def test_the_connections_are_as_many_as_the_table_says(tmp_path):
     pool = Storage.from_url("postgresql://nobody@db.example/none")._engine.pool
     assert f"up to {pool.size() + pool._max_overflow} for each process" in FLAT
-    assert Settings().worker_threads == 8
+    assert Settings().worker_threads == 32
 
 
 def test_a_backup_of_a_database_in_use_is_whole(tmp_path):

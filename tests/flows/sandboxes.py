@@ -45,7 +45,7 @@ class Sandbox:
     def counts(self, mount: Any = None) -> dict[str, int]:
         """How many rows each table holds, but for agencies, keys and the journal."""
         storage = (mount or self.mount).storage
-        left_out = ("agency", "credential", "endpoint", "journal", "platform_key")
+        left_out = ("agency", "credential", "endpoint", "journal", "seal", "platform_key")
         with storage.read() as tx:
             tables = {n: getattr(tx.tables, n) for n in tx.tables.__slots__ if n != "metadata" and n not in left_out}
             found = {n: tx.execute(select(func.count()).select_from(t)).scalar_one() for n, t in tables.items()}

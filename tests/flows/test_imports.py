@@ -11,7 +11,7 @@ SAMPLES = sorted((Path(__file__).parents[1] / "data" / "xarf").glob("co*-*.json"
 
 
 def run(house, *args: str):
-    return house.app.test_cli_runner().invoke(args=["notice-intake", "import", "xarf", *args])
+    return house.app.test_cli_runner().invoke(args=["notice-intake", "import", "xarf", "--yes", *args])
 
 
 def test_all_samples_are_imported_and_shown_as_what_they_are(house):
@@ -40,8 +40,8 @@ def test_the_same_file_again_is_the_same_referral(house):
 def test_the_file_itself_is_kept(house):
     run(house, str(SAMPLES[0]))
     with house.mount.storage.read() as tx:
-        (row,) = tx.execute(house.mount.storage.tables.referral.select()).all()
-    assert row.original == SAMPLES[0].read_bytes()
+        (row,) = tx.execute(house.mount.storage.tables.original.select()).all()
+    assert row.content == SAMPLES[0].read_bytes()
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '{"xarf_version": "3"}'])

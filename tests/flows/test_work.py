@@ -10,7 +10,7 @@ from desk import KEEP, ONE, case_file, decide_case, decide_next, events, queue, 
 from notice_intake import PlatformRefused
 from notice_intake.errors import Conflict
 from notice_intake.flows import desk_queries, effects
-from notice_intake.store import outbox
+from notice_intake.store import leases, outbox
 
 
 @pytest.fixture
@@ -109,11 +109,11 @@ def test_an_endpoint_that_is_gone_keeps_its_callbacks(live):
 def test_what_is_given_up_shows_on_the_desk_and_can_be_replayed(live):
     house, agency, receiver = live
     agency.refer()
-    receiver.status = lambda _: 500
+    receiver.status = lambda _: 422
     for _ in range(14):
         run_worker(house, after=timedelta(hours=30).total_seconds())
     (dead,), _ = desk_queries.effects_page(house.mount, state="dead")
-    assert (dead.kind, dead.attempts, dead.last_error, dead.agency) == ("callback", 13, "status 500", "Unit One")
+    assert (dead.kind, dead.attempts, dead.last_error, dead.agency) == ("callback", 13, "status 422", "Unit One")
     from datetime import UTC, datetime
 
     house.clock.now = datetime.now(UTC)
@@ -160,14 +160,14 @@ def test_a_crash_between_the_platform_and_our_commit_does_nothing_twice(house):
     receipt = agency.refer(agency.order("https://platform.example/p1"))
     decide_next(house, ground_kind="law")
     with house.mount.storage.begin() as tx:
-        (announce,) = outbox.lease(tx, now=house.clock.now, limit=10)
-    assert announce.kind == "announce"
+        (announce,) = leases.effects(tx, now=house.clock.now, limit=10, until=house.clock.now + leases.LEASE)
+    assert announce.row.kind == "announce"
     run_worker(house)
     assert statuses(agency, receipt) == [("in_review", None)], "somebody else holds the lease"
     run_worker(house, after=61)
     assert statuses(agency, receipt) == [("effected", "removed")]
     with house.mount.storage.begin() as tx:
-        finished = outbox.finish(tx, announce, state="done", now=house.clock.now)
+        finished = outbox.finish(tx, announce.row, state="done", now=house.clock.now)
     assert not finished, "a worker that was too slow must not close what another has done"
 
 

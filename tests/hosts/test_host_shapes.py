@@ -9,6 +9,8 @@ from flask import Blueprint, Flask, session
 from hosting import OURS, agency_of, intake, upgraded
 
 from notice_intake.errors import SettingsError
+from notice_intake.flows import page_links
+from notice_intake.flows.agencies import register
 from notice_intake.testing import FakeModerators
 
 
@@ -280,3 +282,71 @@ def test_a_host_with_csrf_protection_lets_agencies_in_and_keeps_the_desk_protect
     assert "/notices/desk/cases/" in opened(claimed)
     del fields["csrf_token"]
     assert client.post(form[1], data=fields).status_code == 400
+
+
+def person_by_link(app, mount, client, *, prefix="/notices/agency"):
+    """Have a person at a new agency sign in by a one-time link; returns what the button sends."""
+    agency_id = register(mount, "Unit", place="BE", instruments=["eu.iru.referral"], now=mount.clock())
+    secret = page_links.make(mount, agency_id, purpose="sign-in", now=mount.clock()).secret
+    page = client.get(f"{prefix}/in/{secret}").get_data(as_text=True)
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    assert client.post(f"{prefix}/in", data=fields).status_code == 303
+    return fields
+
+
+def test_the_agency_pages_leave_the_session_of_a_host_with_csrf_protection_alone(tmp_path):
+    flask_wtf = pytest.importorskip("flask_wtf", reason="Flask-WTF is not installed")
+    app = Flask("host")
+    app.config["SECRET_KEY"] = "host"
+    app.add_url_rule("/session", "session", lambda: dict(session))
+    flask_wtf.CSRFProtect(app)
+    mount = on_disk(tmp_path).init_app(app)
+    upgraded(app)
+    client = app.test_client()
+    assert "csrf_token" not in person_by_link(app, mount, client)
+    assert "Your referrals" in client.get("/notices/agency/").get_data(as_text=True)
+    assert client.get("/session").json == {}
+    assert client.get_cookie("session") is None
+    assert client.post("/notices/agency/out").status_code == 400
+
+
+def test_agency_pages_that_a_host_registers_alone_work_under_its_own_protection(tmp_path):
+    flask_wtf = pytest.importorskip("flask_wtf", reason="Flask-WTF is not installed")
+    app = Flask("host")
+    app.config["SECRET_KEY"] = "host"
+    flask_wtf.CSRFProtect(app)
+    guest = on_disk(tmp_path)
+    app.register_blueprint(guest.api_blueprint(), url_prefix="/api")
+    app.register_blueprint(guest.agency_blueprint(), url_prefix="/unrelated/pages")
+    mount = app.extensions["notice_intake"]["notice_intake"]
+    upgraded(app)
+    client = app.test_client()
+    assert "csrf_token" in person_by_link(app, mount, client, prefix="/unrelated/pages")
+    assert client.get("/unrelated/pages/").status_code == 200
+    printed = app.test_cli_runner().invoke(args=["notice-intake", "agency", "link", "Unit"])
+    assert "/unrelated/pages/in/" in printed.output
+
+
+def test_two_mounts_keep_their_agencies_apart(tmp_path):
+    app = Flask("host")
+    one = on_disk(tmp_path).init_app(app)
+    two = intake(storage_url=f"sqlite:///{tmp_path}/two.db").init_app(app, url_prefix="/two", name="notice_intake_two")
+    upgraded(app)
+    upgraded(app, "notice-intake-two")
+    client = app.test_client()
+    person_by_link(app, one, client)
+    assert client.get("/notices/agency/").status_code == 200
+    assert client.get("/two/agency/").status_code == 303
+    person_by_link(app, two, client, prefix="/two/agency")
+    assert client.get("/two/agency/").status_code == 200
+    assert client.get("/notices/agency/").status_code == 200
+
+
+def test_a_host_without_agency_pages_is_told_so_by_the_command(tmp_path):
+    app = Flask("host")
+    app.register_blueprint(on_disk(tmp_path).api_blueprint(), url_prefix="/api")
+    mount = app.extensions["notice_intake"]["notice_intake"]
+    upgraded(app)
+    register(mount, "Unit", place="BE", instruments=["eu.iru.referral"], now=mount.clock())
+    told = app.test_cli_runner().invoke(args=["notice-intake", "agency", "link", "Unit"])
+    assert (told.exit_code, "not mounted" in told.output) == (2, True)

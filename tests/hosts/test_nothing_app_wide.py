@@ -30,17 +30,25 @@ def test_a_host_is_the_same_after_mounting_and_after_use(tmp_path, mounts):
     assert whole_state(app) == before
     upgraded(app)
     client = app.test_client()
-    for path in ("/notices/v1/events", "/notices/desk/", "/notices/healthz", "/notices/readyz", "/notices/v1/none"):
+    for path in (
+        "/notices/v1/events",
+        "/notices/desk/",
+        "/notices/agency/",
+        "/notices/agency/in",
+        "/notices/healthz",
+        "/notices/readyz",
+        "/notices/v1/none",
+    ):
         client.get(path)
     agency_of(app, app.extensions[OURS]["notice_intake"]).refer()
     assert whole_state(app) == before
 
 
-def test_what_it_adds_is_two_blueprints_one_entry_and_one_group_of_commands(tmp_path):
+def test_what_it_adds_is_three_blueprints_one_entry_and_one_group_of_commands(tmp_path):
     app = Flask("host")
     extensions, commands = set(app.extensions), set(app.cli.commands)
     intake(storage_url=f"sqlite:///{tmp_path}/one.db").init_app(app)
-    assert set(app.blueprints) == {"notice_intake", "notice_intake_desk"}
+    assert set(app.blueprints) == {"notice_intake", "notice_intake_desk", "notice_intake_agency"}
     assert set(app.extensions) - extensions == {OURS}
     assert set(app.cli.commands) - commands == {"notice-intake"}
     assert all(one.rule.startswith(("/notices/", "/static/")) for one in app.url_map.iter_rules())
@@ -146,6 +154,18 @@ def test_the_errors_of_the_desk_are_pages_of_the_desk(host):
     refused = client.post("/notices/desk/next")  # without the form's token
     assert refused.status_code == 400
     assert "host:" not in refused.get_data(as_text=True)
+
+
+def test_the_errors_of_the_agency_pages_are_pages_of_ours(host):
+    client = host.test_client()
+    for prefix in ("/notices", "/two"):
+        for path, status in (("/agency/in/none", 404), ("/agency/none", 303)):
+            answer = client.get(prefix + path)
+            assert answer.status_code == status
+            assert "host:" not in answer.get_data(as_text=True)
+            assert "Content-Security-Policy" in answer.headers
+        refused = client.post(f"{prefix}/agency/refer")
+        assert (refused.status_code, "host:" in refused.get_data(as_text=True)) == (401, False)
 
 
 def test_a_blueprint_of_the_host_around_us_keeps_its_handlers_to_itself(tmp_path):

@@ -91,3 +91,25 @@ def test_a_host_can_keep_our_tables_out_of_its_own_autogenerate():
     assert not include("ni_case", "table", {})
     assert include("users", "table", {})
     assert include("ni_case", "index", {})
+
+
+def test_who_did_what_before_the_journal_was_sealed_is_still_known_and_can_be_erased(empty):
+    schema = f"{empty.tables.metadata.schema}." if empty.tables.metadata.schema else ""
+    migrate.upgrade(empty, "0006")
+    at = "2026-01-02 03:04:05.000006" if not schema else "2026-01-02 03:04:05.000006+00"
+    with empty.begin() as tx:
+        for number, kind in enumerate(("moderator", "agency")):
+            values = {"kind": kind, "at": at, "payload": b"{}", "leaf": str(number) * 64}
+            columns = "object, action, actor_kind, actor_id, actor_name, at, payload, leaf"
+            given = "'cas_1', 'case.claimed', :kind, 'm-7', 'Seven', :at, :payload, :leaf"
+            tx.execute(text(f"INSERT INTO {schema}ni_journal ({columns}) VALUES ({given})"), values)
+    migrate.upgrade(empty)
+    with empty.begin() as tx:
+        (opening,) = tx.execute(text(f"SELECT person, name FROM {schema}ni_opening")).all()
+        assert tuple(opening) == ("m-7", "Seven")
+    migrate.downgrade(empty, "0006")
+    with empty.read() as tx:
+        names = tx.execute(text(f"SELECT actor_name FROM {schema}ni_journal ORDER BY id")).scalars().all()
+    assert names == ["Seven", ""]
+    migrate.upgrade(empty)
+    assert differences(empty) == []

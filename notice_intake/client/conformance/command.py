@@ -16,7 +16,7 @@ from ..bearer import BearerAuth
 from ..commands import NOT_AUTHORIZED, OK, REFUSED, UNREACHABLE, UsageError
 from ..intake import checked_address
 from ..terminal import complain, dump, say
-from .door import Door, Reply
+from .door import Door, OutOfTime, Reply
 from .listener import Listener
 from .rules import Broken
 from .runner import FAILED, NOT_TRIED, PASSED, Report, Result, check, chosen
@@ -102,6 +102,8 @@ def _enter(door: Door, args: Namespace) -> int | None:
     """Ask one thing before all others; return the code to end with, None to go on."""
     try:
         reply: Reply = door.get("/v1/referrals?limit=1")
+    except OutOfTime:
+        return None  # every rule says so; nothing more is sent
     except Broken as broken:
         complain(f"notice-intake: {door.base} cannot be reached: {broken.came}")
         return UNREACHABLE

@@ -13,7 +13,7 @@ from flask import Request
 from ...auth import signature
 from ...auth.envelope import Envelope, Signed
 from ...errors import CredentialsRefused, KeyReused, NoticeIntakeError, ReferenceTaken
-from ...flows import evidence, key_sources
+from ...flows import evidence, key_sources, key_use
 from ...flows.agencies import authenticate
 from ...flows.mount import Mount
 from ...settings import Settings
@@ -71,6 +71,7 @@ def _authenticated(mount: Mount, request: Request, *, scope: str, now: datetime,
         if refused.reason != signature.UNKNOWN or not key_sources.look_again(mount, now=now):
             raise
         found, signed = _known(mount, envelope, scope=scope, now=now)
+    key_use.write(mount)
     request.environ[AGENCY] = found.id
     if signed is not None and keeps:
         request.environ[SIGNED] = signed

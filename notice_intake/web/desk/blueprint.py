@@ -13,7 +13,8 @@ from ...flows.mount import Mount
 from ...hooks import Moderator
 from .. import csrf
 from ..texts import N_, choose_language, texts_in
-from . import cases, decisions, effects, questions, queue
+from . import agencies, cases, decisions, deliveries, effects, entering, questions, queue
+from .held import allow_large
 from .notices import clear_spent, cookie_options
 from .presenting import HEADERS, STATIC, TEMPLATES, page, template_values
 from .request import SEES, Desk, current_desk, known_desk, local_path, see_other
@@ -34,6 +35,10 @@ PAGES = {
     403: (N_("This is not open to you"), N_("Your role does not allow this. Ask whoever looks after the desk.")),
     404: (N_("There is nothing here"), N_("The address is wrong, or what it named is gone.")),
     405: (N_("That is not how this page is used"), N_("Go to the queue and start from there.")),
+    413: (
+        N_("This is too large"),
+        N_("Send fewer or smaller files, or have them entered on the command line. Nothing was stored."),
+    ),
     409: (N_("Things have moved on"), N_("What you wanted to do is no longer possible. Look again at how it stands.")),
     500: (N_("Something broke"), N_("It has been logged. Nothing was half done: try again.")),
     503: (N_("The desk cannot answer now"), N_("Nothing was lost and nothing was stored. Try again in a moment.")),
@@ -56,7 +61,7 @@ def desk_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     blueprint.before_request(lambda: _gate(mount_of))
     blueprint.context_processor(lambda: template_values() if known_desk() else {})
     blueprint.after_request(_finish)
-    for part in (queue, cases, decisions, questions, effects):
+    for part in (queue, cases, decisions, questions, effects, entering, agencies, deliveries):
         part.add_routes(blueprint)
     blueprint.add_url_rule("/preferences", "preferences", preferences, methods=["POST"])
     blueprint.add_url_rule("/<path:rest>", "elsewhere", elsewhere, methods=["GET", "POST"])
@@ -89,6 +94,8 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
         return None
     mount = mount_of()
     moderator = mount.moderators.current()
+    if request.endpoint and request.endpoint.endswith((".preview_entry", ".confirm_entry")):
+        allow_large(request, limit=mount.settings.max_entry_bytes)
     if moderator is None:
         here = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else url_for(".queue")
         return redirect(mount.moderators.login_url(local_path(here)), 303)
@@ -120,7 +127,8 @@ def _trusted(mount: Mount, moderator: Moderator) -> bool:
 
 
 def _finish(response: Response) -> Response:
-    response.headers.update(HEADERS)
+    own = response.headers.get("Content-Security-Policy", HEADERS["Content-Security-Policy"])
+    response.headers.update({**HEADERS, "Content-Security-Policy": own})
     if request.endpoint and request.endpoint.endswith(".static"):
         response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if "v" in request.args else "no-cache"
         return response

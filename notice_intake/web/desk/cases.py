@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from ...core.catalogue import CATEGORIES, EEA
 from ...errors import ClaimHeld, Conflict, DocumentRefused
-from ...flows import claims, desk_queries
+from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
 from ..texts import N_
 from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
@@ -35,17 +35,21 @@ def add_routes(blueprint: Blueprint) -> None:
 def case(case_id: str) -> ResponseReturnValue:
     """Show a case."""
     require(DECIDES)
-    return case_page(open_file(case_id))
+    file, desk = open_file(case_id), current_desk()
+    viewing.viewed(desk.mount, file.row.id, moderator=desk.moderator, now=desk.now)
+    return case_page(file)
 
 
 def look(case_id: str) -> ResponseReturnValue:
     """Show a case with its content one step further unveiled, and whatever has been typed so far."""
     require(DECIDES)
-    file = open_file(case_id)
+    file, desk, veil = open_file(case_id), current_desk(), request.form.get("veil", "")
+    if veil in VEILS[1:]:
+        viewing.revealed(desk.mount, file.row.id, step=veil, moderator=desk.moderator, now=desk.now)
     if "version" not in request.form:
-        return case_page(file, veil=request.form.get("veil", ""))
+        return case_page(file, veil=veil)
     form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
-    return case_page(file, form=form, veil=request.form.get("veil", ""))
+    return case_page(file, form=form, veil=veil)
 
 
 def claim(case_id: str) -> ResponseReturnValue:

@@ -27,7 +27,19 @@ MESSAGES = {
     "taken_over": N_("You have taken this case over."),
     "extended": N_("Your claim is extended."),
     "asked": N_("The agency is asked. The case is free until it answers."),
+    "entered": N_("It is stored, and waits in the queue."),
+    "entered_before": N_("It was here already. Nothing was stored twice."),
     "replayed": N_("It will be tried again now."),
+    "agency_revoked": N_("Nothing opens a door for this agency any more."),
+    "agency_signed_out": N_("Nobody of this agency is signed in any more, and no link is open."),
+    "agency_signatures": N_("This counts from the agency's next request on."),
+    "agency_endpoint_on": N_("Callbacks go to this address again, first what has waited."),
+    "agency_endpoint_off": N_("Callbacks to this address wait. None is lost."),
+    "agency_key_revoked": N_("The key is revoked. It fails on its next use."),
+    "agency_key_expiry": N_("The key's last day is set."),
+    "replayed_many": N_("They will be sent again now, in their order."),
+    "replayed_none": N_("There is nothing to send again."),
+    "enabled": N_("The endpoint is in use again. What has waited leaves now, in order."),
 }
 
 

@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from ...core.catalogue import KEYWORDS, category_label
+from ...formats.received import NOTES
 from .. import csrf
 from ..texts import LANGUAGES, own_name
 from . import hostile, words
@@ -57,6 +58,7 @@ def template_values() -> dict[str, Any]:
         "notices": MESSAGES,
         "can_decide": desk.may(DECIDES),
         "can_replay": desk.may(REPLAYS),
+        "can_keep": desk.may(REPLAYS),
         "is_lead": "lead" in desk.moderator.roles,
         "languages": [(language, own_name(language)) for language in LANGUAGES],
         "here": this_page(),
@@ -76,6 +78,7 @@ def template_values() -> dict[str, Any]:
         "iso": lambda at: at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "label_of": category_label,
         "keyword_labels": KEYWORDS,
+        "notes_of": NOTES,
         "territory_names": lambda codes: [texts.territory(code) for code in codes],
         "word": lambda table, code: texts.gettext(table.get(code, code)),
     }

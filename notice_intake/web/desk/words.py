@@ -5,6 +5,14 @@ from __future__ import annotations
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
 from ...core.messages import QUESTION_LIMIT
 from ..texts import N_, Texts
+from .delivery_words import ATTEMPT_CAUSES as ATTEMPT_CAUSES
+from .delivery_words import DELIVERY_FILTERS as DELIVERY_FILTERS
+from .delivery_words import ENDPOINT_REASONS as ENDPOINT_REASONS
+from .delivery_words import ENDPOINT_STATES as ENDPOINT_STATES
+from .delivery_words import FAILURES as FAILURES
+from .entry_words import MAIL as MAIL
+from .entry_words import PLACES as PLACES
+from .entry_words import WAYS as WAYS
 
 STATES = {
     "open": N_("Open"),
@@ -116,6 +124,7 @@ FLAGS = {
         N_("The authority asks that the uploader is not told for now."),
         "care",
     ),
+    "deadline_near": (N_("Deadline near"), N_("Little time is left, or none: decide this case now."), "alarm"),
     "imported": (N_("Imported"), N_("An operator put this in; its format may not say everything."), "plain"),
     "same_content_elsewhere": (N_("Same content"), N_("Another case holds the same content."), "care"),
 }
@@ -149,7 +158,7 @@ MESSAGE_RESULTS = {
 
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
 DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
-CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import")}
+CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import"), "page": N_("Agency pages")}
 CLAIMS = {"free": N_("Nobody"), "mine": N_("Me"), "held": N_("Anybody")}
 DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
@@ -208,6 +217,8 @@ CONTACT = {"name": N_("Name"), "email": N_("E-mail"), "phone": N_("Telephone"), 
 #: journal action: what happened
 ACTIONS = {
     "referral.received": N_("Referral received"),
+    "referral.entered": N_("Entered by hand"),
+    "original.read": N_("File as received downloaded"),
     "case.opened": N_("Case opened"),
     "case.joined": N_("Another item joined"),
     "case.resolved": N_("The platform found the content"),
@@ -218,6 +229,7 @@ ACTIONS = {
     "case.claim_expired": N_("Claim ran out"),
     "case.released": N_("Released"),
     "case.taken_over": N_("Taken over"),
+    "case.deadline_near": N_("Deadline near"),
     "question.asked": N_("The agency was asked"),
     "referral.supplemented": N_("The agency added something"),
     "referral.withdrawn": N_("The agency withdrew"),
@@ -229,6 +241,7 @@ ACTIONS = {
     "decision.reverted": N_("Taken back"),
     "effect.given_up": N_("Given up"),
     "effect.replayed": N_("Tried again"),
+    "page.used": N_("Done on the agency pages"),
     "uploader.informed": N_("Uploader informed"),
 }
 ACTORS = {"system": N_("the system")}
@@ -301,6 +314,9 @@ CONFLICTS = (
     N_("There is nothing to undo: the decision has taken effect."),
     N_("It is too late to undo this: the decision is being carried out."),
     N_("Only what was given up can be replayed."),
+    N_("Only a callback that was given up or has arrived can be sent again."),
+    N_("This agency has no endpoint that callbacks could go to."),
+    N_("This endpoint is in use already."),
     N_("You do not hold this case."),
     N_("This case is decided already."),
     N_("A decision on this case is being carried out. Undo it, or wait until it has taken effect."),

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 
 import notice_intake
 from notice_intake.core import catalogue as official
+from notice_intake.formats import received
 from notice_intake.web.texts import DOMAIN, LANGUAGES
 
 PACKAGE = Path(notice_intake.__file__).parent
@@ -38,6 +39,8 @@ def messages() -> dict[Message, list[str]]:
                 found.setdefault(message if isinstance(message, str) else tuple(message[:2]), []).append(path.name)
     for label in {**official.NOTICE_CATEGORIES, **official.ORDER_CATEGORIES, **official.KEYWORDS}.values():
         found.setdefault(label, []).append("catalogue.py")
+    for sentence in {**received.SAYS, **received.NOTES}.values():
+        found.setdefault(sentence, []).append("received.py")
     return found
 
 

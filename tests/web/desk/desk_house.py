@@ -174,6 +174,7 @@ def build(folder: Path, *, clock: Clock | None = None, **settings: object) -> De
     storage = Storage.from_url(f"sqlite:///{folder / 'desk.db'}")
     migrate.upgrade(storage)
     platform, time = SmallPlatform(), clock or Clock()
+    settings.setdefault("callback_networks", ("127.0.0.0/8",))
     intake = NoticeIntake(
         platform=platform,
         moderators=Gate(),

@@ -6,11 +6,14 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 import notice_intake
 
 PACKAGE = Path(notice_intake.__file__).parent
 STATIC = PACKAGE / "static"
-TEMPLATES = sorted((PACKAGE / "templates" / "notice_intake").glob("*.html"))
+TEMPLATES = sorted((PACKAGE / "templates" / "notice_intake").rglob("*.html"))
+SHEETS = ("desk.css", "agency.css")
 
 
 def test_what_was_copied_in_is_what_vendor_md_says() -> None:
@@ -32,8 +35,9 @@ def test_no_template_holds_a_script_a_style_or_an_address_elsewhere() -> None:
         assert "|safe" not in text.replace(" ", ""), path.name
 
 
-def test_every_rule_of_the_stylesheet_is_in_its_layer_and_under_ni() -> None:
-    css = re.sub(r"/\*.*?\*/", "", (STATIC / "desk.css").read_text(), flags=re.S)
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_every_rule_of_the_stylesheet_is_in_its_layer_and_under_ni(sheet: str) -> None:
+    css = re.sub(r"/\*.*?\*/", "", (STATIC / sheet).read_text(), flags=re.S)
     assert css.strip().startswith("@layer notice_intake {")
     assert css.count("{") == css.count("}")
     assert css.rstrip().endswith("}")
@@ -50,8 +54,9 @@ def test_every_rule_of_the_stylesheet_is_in_its_layer_and_under_ni() -> None:
             assert re.match(r"\.ni(-page)?\b", selector.strip()), selector
 
 
-def test_the_stylesheet_turns_with_the_direction_of_the_script() -> None:
-    css = (STATIC / "desk.css").read_text()
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_the_stylesheet_turns_with_the_direction_of_the_script(sheet: str) -> None:
+    css = (STATIC / sheet).read_text()
     physical = (
         r"(?<![\w-])(?:margin|padding|border)-(?:left|right)|(?<![\w-])(?:left|right)\s*:|text-align:\s*(?:left|right)"
     )
@@ -62,10 +67,22 @@ def test_the_script_needs_no_library_and_stays_small() -> None:
     script = (STATIC / "desk.js").read_text()
     assert not re.search(r"\beval\b|new Function|innerHTML|document\.write|https?://|\bimport\b", script)
     assert len(script.splitlines()) <= 220
-    assert sorted(path.name for path in STATIC.iterdir()) == ["VENDOR.md", "desk.css", "desk.js", "icon.svg"]
+    assert sorted(path.name for path in STATIC.iterdir()) == [
+        "VENDOR.md",
+        "agency.css",
+        "desk.css",
+        "desk.js",
+        "icon.svg",
+    ]
 
 
 def test_every_icon_that_is_used_is_there() -> None:
     there = set(re.findall(r'id="ni-i-([a-z0-9-]+)"', (PACKAGE / "templates/notice_intake/_sprite.html").read_text()))
     used = {name for path in TEMPLATES for name in re.findall(r'icon\("([a-z0-9-]+)"', path.read_text())}
     assert used <= there
+
+
+def test_the_agency_pages_load_no_script() -> None:
+    pages = [path for path in TEMPLATES if path.parent.name == "agency"]
+    assert len(pages) > 10
+    assert not [path.name for path in pages if "<script" in path.read_text()]

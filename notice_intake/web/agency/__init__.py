@@ -1,0 +1,1 @@
+"""The agency pages: for agencies without engineers."""
