@@ -67,7 +67,7 @@ def purge_referrals(tx: Tx, referral_ids: Sequence[str], *, now: datetime) -> di
     rows = tx.execute(select(*columns).where(chosen)).all()
     gone: dict[str, Any] = {"original": None, "fingerprint": bytes(32), "purged_at": now}
     tx.execute(update(t.referral).where(chosen).values(gone))
-    left = {"body": bindparam("b_body"), "receipt": bindparam("b_receipt")}
+    left: dict[str, Any] = {"body": bindparam("b_body"), "receipt": bindparam("b_receipt")}
     bare = update(t.referral).where(t.referral.c.id == bindparam("b_id")).values(left)
     told = [{"b_id": row.id, "b_body": _bare_body(row.body), "b_receipt": _bare_receipt(row.receipt)} for row in rows]
     tx.execute(bare, told)

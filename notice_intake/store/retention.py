@@ -131,8 +131,8 @@ def _add_referrals(tx: Tx, naming: Mapping[str, list[Dossier]], *, lock: bool) -
 def _add_decisions(tx: Tx, found: Mapping[str, Dossier]) -> None:
     table = tx.tables.decision
     times = (table.c.decided_at, table.c.effective_at, table.c.effected_at, table.c.undone_at)
-    for case_id, *at in tx.execute(select(table.c.case_id, *times).where(table.c.case_id.in_(found))):
-        found[case_id].times += [one for one in at if one is not None]
+    for row in tx.execute(select(table.c.case_id, *times).where(table.c.case_id.in_(found))):
+        found[row[0]].times += [at for at in row[1:] if at is not None]
 
 
 def _add_outbox(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str, Dossier]) -> None:

@@ -19,8 +19,9 @@ from sqlalchemy import select, text
 from notice_intake import Moderator
 from notice_intake.core.retention import Kept
 from notice_intake.errors import NotFound, PlatformRefused
-from notice_intake.flows import retention
+from notice_intake.flows import own_referrals, retention
 from notice_intake.flows.questions import Question, ask
+from notice_intake.store import agencies
 from notice_intake.store.storage import Storage
 
 #: Stands in every place where somebody can write; no part of it stands anywhere else.
@@ -135,6 +136,13 @@ def test_after_its_period_nothing_of_a_person_stands_in_any_table(make_house, da
     assert not rows_of(house, "evidence")
     assert len(house.platform.discarded) == 3
     assert not purge(house).counts
+    assert command(house, "journal", "seal").exit_code == 0
+    assert command(house, "journal", "verify").exit_code == 0
+    with house.mount.storage.read() as tx:
+        known = agencies.find(tx, agency.id)
+    seen = own_referrals.referral_file(house.mount, first.json["id"], agency=known, now=house.clock.now)
+    assert [one.view.status for one in seen.items] == [one["status"] for one in told["items"]]
+    assert CANARY not in str(seen)
 
     after = agency.get(first.json["status_path"]).json
     gone = {"questions", "supplements", "complaints", "purged_at", "updated_at"}
