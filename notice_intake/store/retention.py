@@ -139,9 +139,9 @@ def _add_outbox(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str,
     table = tx.tables.outbox
     unfinished = table.c.state.in_((EffectState.DUE, EffectState.DEAD))
     query = select(table.c.lane, func.count()).where(table.c.lane.in_([*naming, *found]), unfinished)
-    for lane, count in tx.execute(query.group_by(table.c.lane)):
-        for dossier in naming.get(lane) or [found[lane]]:
-            dossier.undelivered += count
+    for row in tx.execute(query.group_by(table.c.lane)):
+        for dossier in naming.get(row[0]) or [found[row[0]]]:
+            dossier.undelivered += row[1]
 
 
 def _add_messages(tx: Tx, found: Mapping[str, Dossier]) -> None:

@@ -171,7 +171,6 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("original", LargeBinary),
         Column("receipt", Text, nullable=False),
         Column("signature_id", Id),
-        # Since when body, original and links are gone.
         Column("purged_at", UtcDateTime),
         UniqueConstraint("agency_reference", "agency_id"),
         Index(None, "agency_id", "updated_at", "id"),
@@ -216,7 +215,6 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
-        # When the purge looks at it again, where it came too early.
         Column("look_at", UtcDateTime),
         # The deadline that people were warned of.
         Column("called_out", UtcDateTime),

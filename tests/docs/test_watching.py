@@ -1,4 +1,4 @@
-"""docs/operating.md, retention.md and sizing.md: what is to be typed there works, and the figures are those of the code."""
+"""docs/operating.md, retention.md, sizing.md: what is to be typed there works, and the figures are the code's."""
 
 from __future__ import annotations
 
@@ -93,4 +93,4 @@ def test_the_estimate_adds_up():
     ):
         number = right.split()[0]
         assert right in estimate
-        assert float(number) == pytest.approx(left, rel=0.03)
+        assert float(number) == pytest.approx(left, rel=0.05)
