@@ -150,7 +150,7 @@ def test_a_key_has_the_name_that_the_platform_gave_it(script):
     bases(script)
 
 
-@pytest.mark.parametrize("pem", [b"", b"no key", pem_of("ed25519")[:-40]])
+@pytest.mark.parametrize("pem", [b"", b"no key", pem_of("ed25519")[:-40]], ids=["empty", "text", "cut"])
 def test_what_is_no_key_is_said_before_anything_is_sent(pem):
     with pytest.raises(KeyNotUsable):
         SignatureAuth(pem)
@@ -212,7 +212,7 @@ def test_a_signed_receipt_is_believed(script):
         {"leave": ("@method",)},
         {"leave": ("@target-uri",)},
     ],
-    ids=str,
+    ids=["changed", "another-key", "too-old", "too-new", "no-digest", "no-type", "no-method", "no-target"],
 )
 def test_an_answer_that_is_not_as_it_was_signed_is_not_believed_and_not_asked_for_again(script, wrong):
     script.says(answered(201, RECEIPT, **wrong))
