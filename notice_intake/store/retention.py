@@ -131,7 +131,8 @@ def _add_referrals(tx: Tx, naming: Mapping[str, list[Dossier]], *, lock: bool) -
 def _add_decisions(tx: Tx, found: Mapping[str, Dossier]) -> None:
     table = tx.tables.decision
     times = (table.c.decided_at, table.c.effective_at, table.c.effected_at, table.c.undone_at)
-    for row in tx.execute(select(table.c.case_id, *times).where(table.c.case_id.in_(found))):
+    rows: Iterable[Any] = tx.execute(select(table.c.case_id, *times).where(table.c.case_id.in_(found)))
+    for row in rows:
         found[row[0]].times += [at for at in row[1:] if at is not None]
 
 
@@ -139,7 +140,8 @@ def _add_outbox(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str,
     table = tx.tables.outbox
     unfinished = table.c.state.in_((EffectState.DUE, EffectState.DEAD))
     query = select(table.c.lane, func.count()).where(table.c.lane.in_([*naming, *found]), unfinished)
-    for row in tx.execute(query.group_by(table.c.lane)):
+    rows: Iterable[Any] = tx.execute(query.group_by(table.c.lane))
+    for row in rows:
         for dossier in naming.get(row[0]) or [found[row[0]]]:
             dossier.undelivered += row[1]
 
