@@ -20,6 +20,7 @@ from .cli_import import import_group
 from .cli_journal import journal_group
 from .cli_keys import add_agency_commands, evidence_group
 from .cli_pages import AddressOf, add_link_command
+from .cli_retention import add_retention_commands
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
 from .errors import NoticeIntakeError, TemporarilyUnavailable
@@ -48,6 +49,7 @@ def command_group(mount_of: MountOf, *, name: str, address_of: AddressOf) -> cli
         group.add_command(command)
     group.add_command(_sandbox(mount_of))
     group.add_command(_db(mount_of))
+    add_retention_commands(group, mount_of, guarded=_guarded)
     group.add_command(_agency(mount_of, address_of))
     for made in (evidence_group, journal_group, endpoint_group, deliveries_group, secrets_group):
         group.add_command(made(mount_of, guarded=_guarded))

@@ -39,6 +39,15 @@ class Platform(Protocol):
         ...
 
 
+@runtime_checkable
+class DiscardsCopies(Protocol):
+    """A platform that also destroys what ``capture`` kept, once its case is purged. A platform may do without it."""
+
+    def discard(self, location: str, *, key: str) -> None:
+        """Destroy the copy at ``Evidence.location``; return only when it is gone, also where it was gone before."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Moderator:
     """A person at the desk, as the host knows them."""

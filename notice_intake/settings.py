@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
+from .core.retention import Periods
 from .core.retries import DEFAULT
 from .errors import SettingsError
 
@@ -20,6 +21,7 @@ PREFIX = "NOTICE_INTAKE_"
 MIN_KEY = 32
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,19}", re.ASCII)
 _PUBLIC = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", re.ASCII)
+_PERIOD = re.compile(r"[a-z0-9._]{1,100}=[1-9][0-9]{0,4}", re.ASCII)
 _PROXY = re.compile(r"http://[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,7}", re.ASCII)
 #: A lease has to outlast an attempt by so many seconds: for signing, recording and a slow moment between.
@@ -95,6 +97,11 @@ class Settings:
     deadline_warning_minutes: int = 15
     #: How long the answer to a message, a test or a replay is given again for its idempotency key, in days.
     idempotency_days: int = 7
+    #: How long what a case holds is kept after its last change, in days; then texts, links and names are deleted. Never
+    #: shorter than the law asks. 0: nothing is ever deleted.
+    retention_days: int = 365
+    #: Other periods for some instruments, such as ``eu.tco.removal_order=730``.
+    retention_of: tuple[str, ...] = ()
     #: Requests of one agency in a minute, a line of a stream counting as one; 0 for no limit.
     rate_agency: int = 100_000
     #: Requests from one address in a minute, before it is known who calls; 0 for no limit.
@@ -149,6 +156,8 @@ class Settings:
             raise _unsafe("client_cert_proxies", "needs client_cert_secret, and the other way round")
         if self.client_cert_secret and len(self.client_cert_secret) < MIN_KEY:
             raise _unsafe("client_cert_secret", f"must have at least {MIN_KEY} characters")
+        if not all(_PERIOD.fullmatch(one) for one in self.retention_of):
+            raise _unsafe("retention_of", "must hold periods in days, such as eu.tco.removal_order=730")
         for name in ("callback_networks", "client_cert_proxies"):
             for network in getattr(self, name):
                 try:
@@ -175,6 +184,12 @@ class Settings:
     def claim(self) -> timedelta:
         """How long a claim holds."""
         return timedelta(seconds=self.claim_seconds)
+
+    @property
+    def periods(self) -> Periods:
+        """How long what is kept."""
+        parts = (one.rsplit("=", 1) for one in self.retention_of)
+        return Periods(self.retention_days, {code: int(days) for code, days in parts})
 
     @property
     def page_visit(self) -> timedelta:
@@ -214,6 +229,7 @@ _NOT_NEGATIVE = (
     "rate_address",
     "rate_failures",
     "sandbox_days",
+    "retention_days",
     "endpoint_disable_days",
     "deadline_warning_minutes",
 )

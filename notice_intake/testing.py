@@ -39,6 +39,7 @@ class FakePlatform:
         self.applied: dict[str, Action] = {}
         self.reverted: dict[str, Action] = {}
         self.informed: dict[str, tuple[str, Statement]] = {}
+        self.discarded: dict[str, str] = {}
         #: Raised by the next calls, one each.
         self.faults: list[Exception] = []
         self.resolving = True
@@ -69,6 +70,11 @@ class FakePlatform:
         """Tell the uploader, once for a key."""
         self._fail()
         self.informed.setdefault(key, (uploader, statement))
+
+    def discard(self, location: str, *, key: str) -> None:
+        """Destroy a copy, once for a key."""
+        self._fail()
+        self.discarded.setdefault(key, location)
 
     def _fail(self) -> None:
         if self.faults:

@@ -29,6 +29,8 @@ GIVEN = {
     "cli_keys.py:key_add": "click fills the parameters by name from the options",
     "cli_deliveries.py:replay": "click fills the parameters by name from the options",
     "cli_keys.py:require_signature": "click fills the parameters by name from the options",
+    "cli_retention.py:add": "click fills the parameters by name from the options",
+    "cli_retention.py:command": "click fills the parameters by name from the options",
     "cli_pages.py:link": "click fills the parameters by name from the options",
     "store/migrate.py:include": "Alembic's include_name",
     "client/callbacks.py:verify_callback": "headers, body, secret: the order of every webhook library",

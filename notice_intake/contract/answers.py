@@ -198,6 +198,7 @@ class ReferralStatusSchema(Open):
     updated_at = Timestamp(**said("When it last changed."))
     sequence = count('How many changes there were. `"r` and this and `"` is the ETag.', least=1)
     status_path = fields.String(**said("Its own path, from the root of the API."))
+    purged_at = Timestamp(**said("Since when its content is deleted; null while it is kept.", allow_none=True))
     items = fields.List(fields.Nested(ItemStatusSchema), **said("The items, in the order as sent."))
     questions = fields.List(fields.Nested(QuestionSchema), **said("What moderators asked."))
     supplements = fields.List(fields.Nested(SupplementViewSchema), **said("What the agency added."))

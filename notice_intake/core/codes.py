@@ -76,6 +76,7 @@ class CaseState(StrEnum):
     DECIDED = "decided"  # decided; the platform has not confirmed yet
     CLOSED = "closed"  # decided, and carried out where there was something to carry out
     FAILED = "failed"  # decided, but the platform cannot carry it out: needs a person
+    PURGED = "purged"  # its retention ended: ids, codes and times are left of it
 
 
 class GroundKind(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .clocks import ClockRule
 from .codes import GroundKind, Outcome
+from .retention import NO_PERIOD, Retention
 
 Details = tuple[tuple[str, str], ...]
 
@@ -44,6 +45,8 @@ class Instrument:
     past_times: tuple[tuple[str, ...], ...] = ()
     #: The transparency database's word for the source of this kind of notice.
     source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
+    #: How long the law wants its cases kept at least once they are closed.
+    retention: Retention = NO_PERIOD
     #: Turns what the regime adds to the document into labels and values for the desk.
     details: Callable[[Mapping[str, object]], Details] = field(default=_no_details)
 

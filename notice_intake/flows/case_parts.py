@@ -14,6 +14,7 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
     """A referral with those of its items that name the case, read from the very bytes that the agency sent."""
     document: Mapping[str, Any] = json.loads(row.body)
     instrument = mount.instruments.get(row.instrument)
+    details = instrument.details(document) if instrument and row.purged_at is None else ()
     grounds = tuple(
         (str(one["kind"]), str(one.get("reference", "")), str(one.get("explanation", "")))
         for one in document.get("grounds", ())
@@ -40,7 +41,7 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
         threat_to_life=row.threat_to_life,
         disclosure=str(disclosure.get("uploader", "inform")),
         contact={name: str(value) for name, value in document.get("contact", {}).items()},
-        details=(*(instrument.details(document) if instrument else ()), *_import_details(document)),
+        details=(*details, *_import_details(document)),
         items=tuple(_item_view(document["items"][item.position], item) for item in items),
         channel=row.channel,
         files=tuple(_file_view(one) for one in files),

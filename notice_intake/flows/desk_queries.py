@@ -67,6 +67,8 @@ def case_file(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime
         row = cases.find_row(tx, case_id)
         if row is None:
             raise NotFound
+        if row.state == CaseState.PURGED:
+            raise NotFound("The retention period of this case has ended: what it held is deleted.")
         return _case_file(mount, tx, row, moderator=moderator, now=now)
 
 

@@ -147,6 +147,8 @@ def replay(mount: Mount, delivery_id: str, *, agency: Agency, key: str | None, n
         if old is not None:
             return Kept(json.loads(old), replayed=True)
         _in_use(tx, agency)
+        if row.body is None:
+            raise Conflict("The retention period of this referral has ended: what the callback said is deleted.")
         if row.referral_id is None or row.state not in deliveries.REPLAYABLE:
             raise Conflict("Only a callback about a referral can be sent again, and only one that is not on its way.")
         deliveries.send_again(tx, delivery_id, now=now)

@@ -69,6 +69,8 @@ def verify(mount: Mount, referral_id: str) -> list[str] | None:
         raise NotFound(f"There is no referral {referral_id}.")
     if referral.signature_id is None:
         return None
+    if referral.purged_at is not None:
+        return ["the referral is purged: what was signed is deleted"]
     if kept is None:
         return ["the signature is gone"]
     return list(_faults(referral, kept))

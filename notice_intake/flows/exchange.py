@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from ..contract.messages import contract
-from ..core.codes import MessageKind
+from ..core.codes import CaseState, MessageKind
 from ..core.journal import Actor, Entry
-from ..errors import NotFound, ReferralChanged, TemporarilyUnavailable
+from ..errors import Conflict, NotFound, ReferralChanged, TemporarilyUnavailable
 from ..ids import new_id
 from ..store import cases, journal, messages, referrals
 from ..store.agencies import Agency
@@ -112,6 +112,9 @@ def _open(mount: Mount, tx: Tx, sent: Sent, *, agency: Agency, now: datetime) ->
     items = referrals.items_of(tx, [sent.referral_id])
     if {row.case_id for row in items} != case_ids:
         raise Raced  # a case was joined to another one meanwhile: look again
+    items = [row for row in items if found[row.case_id].state is not CaseState.PURGED]
+    if not items:
+        raise Conflict("The retention period of this referral has ended: it is deleted, and nothing can be added.")
     return Exchange(
         mount, new_id(_WORDS[sent.kind]), sent.document, referral=referral, items=items, cases=found, now=now
     )

@@ -157,7 +157,7 @@ def delivery(mount: Mount, message_id: str, *, now: datetime) -> Delivery:
         view = _view(tx, endpoint, name, now=now) if endpoint is not None and present else None
         tried = tuple(attempts.of_message(tx, message_id))
     # The challenge is what proves whose an address is.
-    body = row.body.decode() if row.type != VERIFICATION else ""
+    body = row.body.decode() if row.type != VERIFICATION and row.body is not None else ""
     return Delivery(row, name, view, tried, body, _curl(view, row, body))
 
 
@@ -177,7 +177,7 @@ def replay_one(mount: Mount, message_id: str, *, actor: Actor, now: datetime) ->
         row = store.find(tx, message_id)
         if row is None:
             raise NotFound
-        if row.referral_id is None or row.state not in (EffectState.DEAD, EffectState.DONE):
+        if row.body is None or row.referral_id is None or row.state not in (EffectState.DEAD, EffectState.DONE):
             raise Conflict("Only a callback that was given up or has arrived can be sent again.")
         _listening(tx, row.agency_id)
         deliveries.send_again(tx, message_id, now=now)

@@ -221,6 +221,8 @@ def _reasons(row: Any) -> Reasons:
 
 
 def _told(row: Any) -> Told:
+    if row.body is None:  # purged
+        return Told(row.id, row.type, row.created_at, "", "")
     document = json.loads(row.body)
     data = document["data"]
     at = datetime.fromisoformat(document["timestamp"])

@@ -126,6 +126,7 @@ def _view(row: Any, items: Sequence[Any], said: Sequence[Any], decided: Mapping[
         "updated_at": _time(row.updated_at),
         "sequence": row.sequence,
         "status_path": path_of(row.id),
+        "purged_at": _time(row.purged_at) if row.purged_at is not None else None,
         "items": [
             {
                 "id": item.id,

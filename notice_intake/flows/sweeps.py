@@ -11,7 +11,7 @@ from .. import signals
 from ..core.journal import SYSTEM, Entry
 from ..errors import TemporarilyUnavailable
 from ..store import attempts, cases, journal, workers
-from . import claims, evidence, expiry, key_sources, once
+from . import claims, evidence, expiry, key_sources, once, retention
 from .endpoint_health import raise_alarms
 from .mount import Mount
 
@@ -70,6 +70,10 @@ def _alarms(mount: Mount, now: datetime) -> None:
     raise_alarms(mount, now=now)
 
 
+def _purge(mount: Mount, now: datetime) -> None:
+    retention.purge_due(mount, now=now)
+
+
 def _forget(mount: Mount, now: datetime) -> None:
     evidence.forget(mount, now=now)
     once.forget(mount, now=now)
@@ -78,4 +82,4 @@ def _forget(mount: Mount, now: datetime) -> None:
         attempts.forget(tx, before=now - timedelta(days=mount.settings.attempt_days))
 
 
-_PARTS: tuple[Callable[[Mount, datetime], object], ...] = (_expire_claims, call_out, _alarms, _keys, _forget)
+_PARTS: tuple[Callable[[Mount, datetime], object], ...] = (_expire_claims, call_out, _alarms, _keys, _forget, _purge)

@@ -14,6 +14,7 @@ from ..contract.referrals import MAX_ITEMS, ContactSchema, NotifierSchema, Reaso
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
 from ..core.instruments import Details, Instrument
+from ..core.retention import COMPLAINTS
 from .regime import Regime
 
 #: Name and e-mail address may be missing only here: Art. 16(2)(c), offences in Dir. 2011/93/EU Arts. 3 to 7.
@@ -133,6 +134,7 @@ NOTICE = Instrument(
     ),
     ground=GroundKind.LAW,
     source_type="SOURCE_ARTICLE_16",
+    retention=COMPLAINTS,
     details=_notice_details,
 )
 

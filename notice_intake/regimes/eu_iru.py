@@ -13,6 +13,7 @@ from ..contract.referrals import ReferralSchema
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
 from ..core.instruments import Instrument
+from ..core.retention import COMPLAINTS
 from .regime import Regime
 
 
@@ -71,6 +72,7 @@ IRU_REFERRAL = Instrument(
         Outcome.NOT_POSSIBLE,
     ),
     ground=GroundKind.TERMS,
+    retention=COMPLAINTS,
 )
 
 REGIME = Regime(code="eu.iru", name="Voluntary referrals", instruments=((IRU_REFERRAL, IruReferralSchema),))

@@ -18,6 +18,7 @@ from ..core.catalogue import EU, ORDER_CATEGORIES
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
 from ..core.instruments import Details, Instrument
+from ..core.retention import PRESERVATION
 from .regime import Regime
 
 #: Art. 2(7)(a) to (e).
@@ -185,6 +186,7 @@ REMOVAL_ORDER = Instrument(
     covers=EU,
     stops_for_questions=True,  # Art. 3(8)
     past_times=(("removal_order", "signature", "signed_at"),),
+    retention=PRESERVATION,
     details=_order_details,
 )
 

@@ -73,7 +73,7 @@ def replay(
     table = tx.tables.outbox
     states = (EffectState.DEAD, EffectState.DONE) if arrived else (EffectState.DEAD,)
     mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, table.c.referral_id.is_not(None))
-    wanted = [mine, table.c.state.in_(states), table.c.id > after]
+    wanted = [mine, table.c.state.in_(states), table.c.id > after, table.c.body.is_not(None)]
     if since is not None:
         wanted.append(table.c.created_at >= since)
     ids = tx.execute(select(table.c.id).where(*wanted).order_by(table.c.id).limit(SLICE)).scalars().all()

@@ -188,13 +188,14 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     about = or_(table.c.referral_id.is_not(None), table.c.type == KEY_EXPIRING)
     mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK, about)
     _one_reader(tx, agency_id)
-    fresh = select(table.c.id).where(mine, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
+    told = and_(mine, table.c.body.is_not(None))  # what is purged says nothing any more
+    fresh = select(table.c.id).where(told, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
     if ids:
         last = tx.execute(select(func.coalesce(func.max(table.c.feed_number), 0)).where(mine)).scalar_one()
         numbers = [{"b_id": one, "b_number": last + step} for step, one in enumerate(ids, 1)]
         _number(tx, numbers)
-    query = select(table).where(mine, table.c.feed_number > after).order_by(table.c.feed_number).limit(limit)
+    query = select(table).where(told, table.c.feed_number > after).order_by(table.c.feed_number).limit(limit)
     return tx.execute(query).all()
 
 

@@ -28,6 +28,7 @@ from .journal_tables import journal as _journal
 from .message_tables import messages as _messages
 from .original_tables import originals as _originals
 from .page_tables import pages as _pages
+from .retention_tables import retention as _retention
 from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
@@ -64,6 +65,7 @@ class Tables:
     message: Table
     mention: Table
     answered: Table
+    hold: Table
     original: Table
     entry: Table
     link: Table
@@ -77,7 +79,7 @@ def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
     metadata = MetaData(schema=schema, naming_convention=NAMING)
     makers = (
         *(_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages),
-        *(_originals, _pages, _deliveries),
+        *(_originals, _pages, _deliveries, _retention),
     )
     named: dict[str, Table] = {}
     for maker in makers:
@@ -169,6 +171,7 @@ def _referrals(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("original", LargeBinary),
         Column("receipt", Text, nullable=False),
         Column("signature_id", Id),
+        Column("purged_at", UtcDateTime),
         UniqueConstraint("agency_reference", "agency_id"),
         Index(None, "agency_id", "updated_at", "id"),
         # A row holds some 2.5 kB: PostgreSQL would try to compress each body at 2.
@@ -212,6 +215,7 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("decision_id", Id),
         Column("outcome", String(40)),
         Column("announced", Boolean, nullable=False),
+        Column("look_at", UtcDateTime),
         # The deadline that people were warned of.
         Column("called_out", UtcDateTime),
     )
@@ -291,6 +295,8 @@ def _decisions(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("location", Text, nullable=False),
         Column("sha256", String(64), nullable=False),
         Column("facts", Json, nullable=False),
+        # Its case is purged: the platform is to destroy the copy, then the row goes.
+        Column("released_at", UtcDateTime),
     )
     return {"decision": decision, "evidence": evidence}
 

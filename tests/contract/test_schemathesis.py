@@ -18,7 +18,7 @@ from notice_intake.contract.problem_examples import DOCUMENT
 pytest.importorskip("schemathesis", reason="Schemathesis comes with the extra test")
 HERE = Path(__file__).parent
 #: In seconds, for what it makes up; what stands in the document is tried whatever it takes.
-TIME = 35
+TIME = 15
 
 
 @pytest.mark.timeout(400)
