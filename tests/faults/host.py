@@ -117,6 +117,8 @@ def mount_on(app: Flask, root: Path, url: str) -> Mount:
         journal_seal_seconds=1,
         undo_seconds=0,
         endpoint_disable_days=0,
+        # The clock jumps by days: what is purged for its age would look as if it were lost.
+        retention_days=0,
         rate_agency=0,
         rate_address=0,
         rate_failures=0,
