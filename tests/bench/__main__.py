@@ -34,13 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="two minutes: fewer rounds, smaller tables")
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="may be given several times")
     parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md from a quick run too")
     options = parser.parse_args(arguments)
     chosen = options.only or list(BENCHMARKS)
     with tempfile.TemporaryDirectory(prefix="notice-intake-bench-") as name, postgres(Path(name)) as server:
         results = [_one(one, Path(name), server, quick=options.quick) for one in chosen]
         version = server.version()
-    if not options.no_write and not options.only and not options.quick:
-        print(f"written: {write(results, postgres_version=version)}")
+    if options.write or not (options.no_write or options.only or options.quick):
+        print(f"written: {write(results, postgres_version=version, quick=options.quick)}")
 
 
 def _one(name: str, where: Path, server: Postgres, *, quick: bool) -> Result:

@@ -17,14 +17,20 @@ from .servers import ROOT
 _PACKAGES = ("Flask", "SQLAlchemy", "psycopg", "marshmallow", "jsonschema-rs", "gunicorn", "requests")
 
 
-def write(results: Sequence[Result], *, postgres_version: str) -> Path:
+def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> Path:
     """Write the page; return where it is."""
+    command = "make bench ARGS='--quick --write'" if quick else "make bench"
     lines = [
         "# Benchmarks",
         "",
-        f"One run of `make bench` on {datetime.now(UTC):%Y-%m-%d}. **Read the ratios.** Each compares two things that",
+        f"One run of `{command}` on {datetime.now(UTC):%Y-%m-%d}. **Read the ratios.** Each compares two things that",
         "ran side by side, in rounds, on one machine; the absolute figures behind them hold for that machine",
         "and that hour only. The load generator, the servers and the databases share the processors.",
+        *(
+            ["A quick run: one round of most things, smaller tables. Differences under a third mean little."]
+            if quick
+            else []
+        ),
         "",
         "## How to repeat",
         "",
