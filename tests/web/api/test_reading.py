@@ -46,7 +46,9 @@ def test_a_referral_reads_as_its_receipt_said(door, reader):
     assert set(answer.json) == {
         *("id", "agency_reference", "instrument", "received_at", "due_at", "due_kind", "due_rule"),
         *("updated_at", "sequence", "status_path", "items", "questions", "supplements", "complaints"),
+        "purged_at",
     }
+    assert answer.json["purged_at"] is None
 
 
 def test_an_unchanged_referral_is_not_sent_again(door, reader):
