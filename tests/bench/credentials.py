@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 from sqlalchemy import func, select
 
 from notice_intake.auth import bearer, signing
@@ -172,8 +171,6 @@ def _wal(database: Database) -> object:
         path = Path(database.url.removeprefix("sqlite:///"))
         files = [one.stat() for one in (path, path.with_name(path.name + "-wal"))]
         return [(one.st_size, one.st_mtime_ns) for one in files]
-    # The log itself moves for other schemas too, and when the database tidies up behind an earlier benchmark.
-    time.sleep(1.2)  # backends tell of what they changed once a second
-    query = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_user_tables WHERE schemaname = %s"
-    with psycopg.connect(database.url) as connection:
-        return connection.execute(query, (database.schema,)).fetchone()
+    # PostgreSQL's log moves for other schemas and for its own tidying too, and its counts of changes lag behind: there
+    # the numbers of rows have to do.
+    return None
