@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sqlite3
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -49,7 +50,8 @@ def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> P
         "",
         f"- {_processor()}, {os.cpu_count()} processors, {_memory()}, {platform.system()} {platform.release()}",
         f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, PostgreSQL {postgres_version}",
-        "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
+        "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES[:4]),
+        "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES[4:]),
         f"- Load by {'wrk' if shutil.which('wrk') else 'our own client'}",
         "",
         "## Ratios",
@@ -62,7 +64,7 @@ def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> P
     lines += [_ratio(one) for result in results for one in result.ratios]
     for result in results:
         lines += ["", f"## {result.title}", ""]
-        lines += [f"{note}\n" for note in result.notes]
+        lines += [f"{textwrap.fill(note, 118, break_long_words=False)}\n" for note in result.notes]
         head, *rows = result.table
         lines += [_row(head), "|---" * len(head) + "|", *[_row(row) for row in rows]]
     path = ROOT / "docs" / "benchmarks.md"
