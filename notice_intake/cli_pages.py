@@ -8,10 +8,9 @@ from typing import Any
 import click
 from werkzeug.routing import BuildError
 
-from .errors import NotFound, SettingsError
-from .flows import page_links
+from .errors import SettingsError
+from .flows import agencies, page_links
 from .flows.mount import Mount
-from .store import agencies
 
 MountOf = Callable[[], Mount]
 #: Where a link leads, by its secret; made by what mounts the pages. Raises ``BuildError`` where they are not mounted.
@@ -29,7 +28,7 @@ def add_link_command(group: click.Group, mount_of: MountOf, *, address_of: Addre
     @guarded
     def link(agency: str, purpose: str, minutes: int | None) -> None:
         mount = mount_of()
-        agency_id = _named(mount, agency)
+        agency_id = agencies.named(mount, agency).id
         try:
             address_of(mount, "")
         except BuildError:
@@ -40,15 +39,3 @@ def add_link_command(group: click.Group, mount_of: MountOf, *, address_of: Addre
             click.echo("Put your platform's address before it, or set NOTICE_INTAKE_PUBLIC_URL.", err=True)
         until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
         click.echo(f"It lets one person in, once, until {until}. It is not shown again.", err=True)
-
-
-def _named(mount: Mount, text: str) -> str:
-    """Return the id of the agency with this id or, where only one has it, this name."""
-    with mount.storage.read() as tx:
-        everyone = agencies.everyone(tx)
-    found = [one.id for one in everyone if text == one.id] or [one.id for one in everyone if text == one.name]
-    if len(found) > 1:
-        raise NotFound(f"{len(found)} agencies are called {text}. Give the id: {', '.join(found)}.")
-    if not found:
-        raise NotFound(f"There is no agency {text}.")
-    return found[0]
