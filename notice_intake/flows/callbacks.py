@@ -108,6 +108,7 @@ def _row(event: Event, referral: Any, sequence: int, *, now: datetime) -> dict[s
         lane=event.referral_id,
         position=sequence,
         due_at=now,
+        created_at=referral.updated_at,
         agency_id=referral.agency_id,
         referral_id=event.referral_id,
         case_id=event.case_id,

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, String, Table, and_, bindparam, func, or_, select, true, tuple_, update
+from sqlalchemy import Row, Select, String, Table, and_, bindparam, case, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql
 
 from .direct import Straight
@@ -112,12 +112,15 @@ def take_sequence(tx: Tx, referral_id: str, count: int, *, now: datetime) -> Row
     """Reserve ``count`` sequence numbers of a referral; the row holds the last one, and what a callback names.
 
     Locks the referral until the transaction ends: its callbacks get their numbers in the order of their commits.
+    ``updated_at`` never goes back, although a clock was read before the lock was had, or was set back; feeds sort by it.
     """
     table = tx.tables.referral
+    later = case((table.c.updated_at > now, table.c.updated_at), else_=now)
+    told = (table.c.agency_id, table.c.agency_reference, table.c.instrument)
     statement = (
         update(table)
         .where(table.c.id == referral_id)
-        .values(sequence=table.c.sequence + count, updated_at=now)
-        .returning(table.c.sequence, table.c.agency_id, table.c.agency_reference, table.c.instrument)
+        .values(sequence=table.c.sequence + count, updated_at=later)
+        .returning(table.c.sequence, table.c.updated_at, *told)
     )
     return tx.execute(statement).one()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from desk import decide_next, events, run_worker, statuses
+from dataclasses import replace
+
+from desk import REMOVE, claim_next, decide_case, decide_next, events, run_worker, statuses
 
 
 def test_a_referral_is_received_decided_carried_out_and_answered(house):
@@ -25,3 +27,14 @@ def test_a_referral_is_received_decided_carried_out_and_answered(house):
         ("item.effected", "removed"),
     ]
     assert [uploader for uploader, _ in house.platform.informed.values()] == ["user-of-p7"]
+
+
+def test_the_feed_keeps_the_order_of_a_referral_although_a_clock_goes_back(house):
+    agency = house.agency("Unit One")
+    agency.refer(agency.order("https://platform.example/p1"))
+    case_id = claim_next(house)
+    house.clock.advance(seconds=-5)
+    decide_case(house, case_id, replace(REMOVE, ground_kind="law"))
+    run_worker(house)
+    told = [one["data"]["sequence"] for one in agency.get("/v1/events").json["events"]]
+    assert told == [1, 2, 3, 4]

@@ -278,7 +278,7 @@ def test_a_whole_life_of_keys_leaves_no_secret_in_a_table_or_a_log(planted, capl
         assert result.exit_code == 0, result.output
         shown.append(result.stdout)
     secrets = [
-        word.removeprefix("whsec_").rpartition("_")[2]
+        word.removeprefix("whsec_") if word.startswith("whsec_") else word.split("_", 2)[2]
         for text in shown[:3]
         for word in text.split()
         if word.startswith(("ni1_", "whsec_"))
