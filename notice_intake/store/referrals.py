@@ -112,7 +112,7 @@ def take_sequence(tx: Tx, referral_id: str, count: int, *, now: datetime) -> Row
     """Reserve ``count`` sequence numbers of a referral; the row holds the last one, and what a callback names.
 
     Locks the referral until the transaction ends: its callbacks get their numbers in the order of their commits.
-    ``updated_at`` never goes back, although a clock was read before the lock was had, or was set back; feeds sort by it.
+    ``updated_at`` never goes back, although a clock was read before the lock was had, or was set back: feeds sort so.
     """
     table = tx.tables.referral
     later = case((table.c.updated_at > now, table.c.updated_at), else_=now)
