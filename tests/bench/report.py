@@ -16,6 +16,7 @@ from .figures import Ratio, Result
 from .servers import ROOT
 
 _PACKAGES = ("Flask", "SQLAlchemy", "psycopg", "marshmallow", "jsonschema-rs", "gunicorn", "requests")
+_PEERS = ("Django", "djangorestframework", "djangorestframework-simplejwt")
 
 
 def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> Path:
@@ -36,7 +37,7 @@ def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> P
         "## How to repeat",
         "",
         "```sh",
-        "make bench                             # about ten minutes; writes this page",
+        "make bench                             # about twelve minutes; writes this page",
         "make bench ARGS='--quick'              # about two minutes, smaller tables, writes nothing",
         "make bench ARGS='--only single'        # one part: single, bulk, memory, queue, callbacks, hanging, journal …",
         "```",
@@ -52,6 +53,7 @@ def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> P
         f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, PostgreSQL {postgres_version}",
         "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES[:4]),
         "- " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES[4:]),
+        "- Peers: " + ", ".join(f"{name} {version(name)}" for name in _PEERS),
         f"- Load by {'wrk' if shutil.which('wrk') else 'our own client'}",
         "",
         "## Ratios",
