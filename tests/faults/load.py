@@ -15,7 +15,7 @@ from typing import Any
 from notice_intake.testing import FakeAgency
 
 from .host import PREFIX
-from .invariants import Acknowledged, Taken
+from .rows import Acknowledged, Taken
 
 _REST = 0.02
 

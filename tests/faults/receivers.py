@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .invariants import Arrival
+from .rows import Arrival
 
 #: What a receiver can do instead of answering well.
 MANNERS = ("hang", "drip", "reset", "reset unread", "huge", "late", "errors", "garbage")

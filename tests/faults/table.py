@@ -28,6 +28,8 @@ def rows(tallies: Sequence[Tally]) -> list[tuple[str, list[str]]]:
         "arrivals at receivers, repeats included": lambda t: t.arrivals,
         "**out of order**": lambda t: t.count("out of order"),
         "changes that the journal tells of, verified": lambda t: t.entries if not t.count("journal") else 0,
+        "cases purged": lambda t: t.purged,
+        "backups taken under load, restored and checked": lambda t: t.backups,
         "other violations": lambda t: len(t.violations) - t.count("lost") - t.count("out of order"),
         "answers that were neither an acknowledgement nor 502/503": lambda t: len(t.surprises),
         "processes that ended without being killed": lambda t: t.fell,

@@ -19,7 +19,7 @@ from notice_intake.flows.work import work
 from .arena import Arena
 from .command import planned
 from .host import REMOVE
-from .invariants import KINDS
+from .rows import KINDS
 
 SHORT = {
     "sqlite": ["endpoint: hang", "worker killed", "disk full", "web process killed", "worker stalled past its lease"],
