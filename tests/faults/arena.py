@@ -123,12 +123,14 @@ class Arena:
     def round(self, plan: list[str], dice: random.Random) -> list[Violation]:
         """Load everything, inject the faults of ``plan``, heal, wait until nothing is due, and check."""
         if _PURGE in plan:
-            self._age(dice)
+            self._prepare_to_age(dice)
         stop = threading.Event()
         callers = [one.send for one in self.clients] + [one.decide for one in self.moderators]
         threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in callers]
         for one in threads:
             one.start()
+        if _PURGE in plan:
+            self._age(dice)
         for kind in plan:
             time.sleep(dice.uniform(0.05, 0.6))
             self._inject(kind, dice)
@@ -217,22 +219,37 @@ class Arena:
     def _platform_poisoned(self, _dice: random.Random) -> None:
         (self._root / "poison").touch()
 
-    def _age(self, dice: random.Random) -> None:
-        """Let what the rounds before left become old enough to be purged, hold some of it, and begin to purge."""
-        self.clock.jump(_HALF_A_YEAR)
+    def _prepare_to_age(self, dice: random.Random) -> None:
+        """Give tokens that last for the half-year that follows, move on to other content, place some legal holds."""
         now = self.mount.clock()
         for client in self.clients:
-            # Twice, so that none is left that runs out in the course of the year.
+            # Some of the content stays: what is referred again is not purged.
+            client.first += 300
+            # Twice, so that none is left that runs out in the course of it.
             for _ in range(2):
                 client.token = agencies.rotate(self.mount, client.agency, now=now).token
-        known = sorted({one.id for client in self.clients for one in client.acknowledged})
+        table = self.mount.storage.tables.referral
+        with self.mount.storage.read() as tx:
+            known = list(
+                tx.execute(select(table.c.id).where(table.c.purged_at.is_(None)).order_by(table.c.id)).scalars()
+            )
         for name in dice.sample(known, min(3, len(known))):
             retention.place_hold(self.mount, name, reference="file 1", until=None, now=now)
+
+    def _age(self, dice: random.Random) -> None:
+        """Have what the rounds before left be old enough to be purged, and begin with that."""
+        # A worker would sweep it away before the command has started.
+        for one in self.workers:
+            one.kill()
+            self.tally.faults["worker killed"] += 1
+        self.clock.jump(_HALF_A_YEAR)
+        self._purge_killed(dice)
+        self._tend()
         self.purge.start()
 
     def _purge_killed(self, dice: random.Random) -> None:
         self.purge.start()
-        before, ends = self._slices(), time.monotonic() + 3
+        before, ends = self._slices(), time.monotonic() + 8
         while self.purge.pids() and self._slices() == before and time.monotonic() < ends:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.06))
