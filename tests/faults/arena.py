@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from bench.servers import ROOT
@@ -66,6 +66,12 @@ class Tally:
     violations: list[Violation] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
 
+    def add(self, other: Tally) -> None:
+        """Add what happened on another platform."""
+        for one in fields(self):
+            if one.name != "engine":
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
     def count(self, kind: str) -> int:
         """Return how many violations there are of a kind."""
         return sum(one.kind == kind for one in self.violations)
@@ -83,7 +89,7 @@ class Backup:
 class Arena:
     """One database with all its processes. Use it as a context: it ends what it started."""
 
-    def __init__(self, engine: str, root: Path, *, seed: int, mount: bool = True, workers: int = 2) -> None:
+    def __init__(self, engine: str, root: Path, *, seed: str, mount: bool = True, workers: int = 2) -> None:
         self.tally, self._root, self._seed = Tally(engine), root, seed
         self._stack = ExitStack()
         self.database = ENGINES[engine](root, mount=mount)
@@ -92,7 +98,7 @@ class Arena:
         self.mount = host.mount_on(Flask("reader"), root, self.database.url)
         self._stack.callback(self.mount.storage.dispose)
         migrate.upgrade(self.mount.storage)
-        self.receivers = [Receiver(seed + number) for number in range(_AGENCIES)]
+        self.receivers = [Receiver(f"{seed} receiver {number}") for number in range(_AGENCIES)]
         self._port = _free_port()
         self.clients = [self._enrolled(number, one) for number, one in enumerate(self.receivers)]
         dice = [random.Random(f"{seed} moderator {number}") for number in range(2)]

@@ -28,7 +28,7 @@ _RESET = struct.pack("ii", 1, 0)
 class Receiver:
     """The endpoint of one agency."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         self.agency = self.secret = ""
         #: One of ``MANNERS``; empty: as it should be.
         self.manner = ""
