@@ -247,7 +247,7 @@ def test_every_page_forbids_scripts_frames_and_caches(guest, path):
     assert "script-src" not in policy
     assert "frame-ancestors 'none'" in policy
     assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert not page.found("script")
     assert not [one for _, one in page.elements if any(name.startswith("on") or name == "style" for name in one)]
 
