@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, abort, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...core.catalogue import CATEGORIES, EEA
-from ...errors import ClaimHeld, Conflict, DocumentRefused
+from ...errors import ClaimHeld, Conflict, DocumentRefused, NotFound
 from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
 from ..texts import N_
@@ -88,9 +88,21 @@ def takeover(case_id: str) -> ResponseReturnValue:
 
 
 def open_file(case_id: str) -> CaseFile:
-    """Read everything known about a case."""
+    """Read everything known about a case; where it is purged, answer with what is left of it instead."""
     desk = current_desk()
-    return desk_queries.case_file(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    try:
+        return desk_queries.case_file(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    except NotFound:
+        _show_what_is_left(desk, case_id)
+        raise
+
+
+def _show_what_is_left(desk: Desk, case_id: str) -> None:
+    """Answer for a purged case; do nothing for one that was never there."""
+    left = desk_queries.purged_case(desk.mount, case_id)
+    if left is not None:
+        viewing.viewed(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+        abort(make_response(page("purged.html", status=410, file=left)))
 
 
 def case_page(

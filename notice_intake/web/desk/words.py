@@ -244,7 +244,13 @@ ACTIONS = {
     "page.used": N_("Done on the agency pages"),
     "uploader.informed": N_("Uploader informed"),
 }
-ACTORS = {"system": N_("the system")}
+#: who did it, where no name stands beside it: that of a person may have been erased
+ACTORS = {
+    "system": N_("the system"),
+    "moderator": N_("a moderator"),
+    "agency": N_("an agency"),
+    "operator": N_("the operator"),
+}
 #: the facts of a journal entry that say something to a person; ids and counts do not
 FACTS = {"reason": N_("reason"), "reason_code": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
 
