@@ -65,10 +65,11 @@ class Settings:
     bulk_batch: int = 1024
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
-    #: The operator's own proxy that callbacks leave through, such as ``http://egress.example:4750``: it then resolves
-    #: names and refuses addresses. Empty: none, whatever the environment says.
+    #: The operator's own proxy that callbacks leave through, and JWK Sets are read through, such as
+    #: ``http://egress.example:4750``: it then resolves names and refuses addresses. Empty: none, whatever the
+    #: environment says.
     callback_proxy: str = ""
-    #: A file with certificate authorities that callbacks trust besides the public ones.
+    #: A file with certificate authorities that are trusted besides the public ones, for callbacks and JWK Sets.
     callback_ca_file: str = ""
     #: How long one attempt to call back may take in all, in seconds.
     callback_timeout_seconds: float = 20.0
