@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flask import Blueprint, abort, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ...core.catalogue import CATEGORIES, EEA
+from ...core.catalogue import ALL_CATEGORIES, CATEGORIES, EEA
 from ...errors import ClaimHeld, Conflict, DocumentRefused, NotFound
 from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
@@ -132,11 +132,16 @@ def case_page(
         held=held,
         mine=held is not None and held.moderator_id == desk.moderator.id,
         medium=lambda url: local_medium(url, request.host_url),
-        categories=CATEGORIES,
+        categories=_categories(file),
         keyword_groups=keyword_groups(),
         presets=PRESETS,
         countries=sorted((desk.texts.territory(code), code) for code in EEA),
     )
+
+
+def _categories(file: CaseFile) -> Mapping[str, str]:
+    """Return the categories to choose from: one of them is for orders alone."""
+    return ALL_CATEGORIES if any(one.binding for one in file.referrals) else CATEGORIES
 
 
 def conflict_told(problem: Conflict) -> str:
