@@ -12,6 +12,7 @@ from ...core.catalogue import ALL_CATEGORIES, CATEGORIES, EEA
 from ...errors import ClaimHeld, Conflict, DocumentRefused, NotFound
 from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
+from .. import fault_words
 from ..texts import N_
 from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
 from .filters import filter_args, read_filter
@@ -149,7 +150,7 @@ def conflict_told(problem: Conflict) -> str:
     texts = current_desk().texts
     if isinstance(problem, ClaimHeld):
         return texts.gettext(N_("%(name)s holds this case."), name=problem.holder)
-    return texts.gettext(problem.detail)
+    return fault_words.told(texts, problem.detail)
 
 
 def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseReturnValue:

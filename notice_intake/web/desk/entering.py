@@ -18,6 +18,7 @@ from ...flows.entries import enter, original
 from ...flows.entry_plan import file_of, plan, text_of
 from ...flows.entry_values import WAYS, EnteredFile, EntryBlocked, Plan, Wish
 from ...formats.csv_referrals import template
+from ..fault_words import told
 from ..texts import N_
 from . import held, words
 from .notices import Notice, leave
@@ -174,21 +175,21 @@ def _told(errors: tuple[FieldError, ...]) -> tuple[tuple[str, str], ...]:
     for one in errors:
         field = one.pointer.strip("/").partition("/")[0]
         message = _PROBLEMS.get((field, one.code))
-        found.append((field, texts.gettext(message) if message else one.detail))
+        found.append((field, texts.gettext(message) if message else told(texts, one.detail)))
     return tuple(found)
 
 
 def _form_page(typed: EntryForm, *, status: int = 200) -> ResponseReturnValue:
     desk = current_desk()
-    told = desk.texts.gettext
+    word = desk.texts.gettext
     return page(
         "enter.html",
         status=status,
         form=typed,
         agencies=[(one.value, one.label) for one in desk_queries.facets(desk.mount)["agency"]],
-        instruments=[(code, told(one.name)) for code, one in desk.mount.instruments.items()],
-        categories=[(code, told(label)) for code, label in ALL_CATEGORIES.items()],
-        ways=[(code, told(words.WAYS[code])) for code in WAYS],
+        instruments=[(code, word(one.name)) for code, one in desk.mount.instruments.items()],
+        categories=[(code, word(label)) for code, label in ALL_CATEGORIES.items()],
+        ways=[(code, word(words.WAYS[code])) for code in WAYS],
         latest=desk.now.strftime("%Y-%m-%dT%H:%M"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
 from ...core.messages import QUESTION_LIMIT
+from ..fault_words import told
 from ..texts import N_, Texts
 from .delivery_words import ATTEMPT_CAUSES as ATTEMPT_CAUSES
 from .delivery_words import DELIVERY_FILTERS as DELIVERY_FILTERS
@@ -337,4 +338,4 @@ def field_error(texts: Texts, field: str, *, code: str, detail: str) -> str:
     if code == "bad_character":
         return texts.gettext(N_("Take the NUL character out."))
     message = FIELD_ERRORS.get((field, code))
-    return texts.gettext(message) if message else detail
+    return texts.gettext(message) if message else told(texts, detail)
