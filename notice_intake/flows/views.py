@@ -144,7 +144,7 @@ class ReferralView:
     details: tuple[tuple[str, str], ...]
     #: Only the items that name this case.
     items: tuple[ItemView, ...]
-    #: ``api``, ``bulk``, ``import``.
+    #: ``api`` (or what the setting ``channel`` says), ``bulk``, ``page``, ``import``.
     channel: str
     #: Of one that somebody entered: what it was entered from.
     files: tuple[FileView, ...] = ()

@@ -159,7 +159,13 @@ MESSAGE_RESULTS = {
 
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
 DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
-CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import"), "page": N_("Agency pages")}
+#: how a referral came; a door that its operator has named goes by that name
+CHANNELS = {
+    "api": N_("Sent by machine"),
+    "bulk": N_("Sent by machine, among many"),
+    "import": N_("Entered by hand"),
+    "page": N_("Agency pages"),
+}
 CLAIMS = {"free": N_("Nobody"), "mine": N_("Me"), "held": N_("Anybody")}
 DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
