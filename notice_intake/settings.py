@@ -49,8 +49,8 @@ class Settings:
     client_cert_proxies: tuple[str, ...] = ()
     #: What such a proxy sends in ``Notice-Intake-Proxy`` beside it. At least 32 characters.
     client_cert_secret: str = ""
-    #: A name for this door, kept with each referral that comes alone, where one app has several. What comes otherwise is
-    #: kept with ``bulk`` (a stream), ``page`` (the agency pages) or ``import``.
+    #: A name for this door, kept with each referral that comes alone, where one app has several. What comes otherwise
+    #: is kept with ``bulk`` (a stream), ``page`` (the agency pages) or ``import``.
     channel: str = "api"
     #: How long a voluntary decision can be undone, in seconds. Orders are never delayed.
     undo_seconds: int = 30
