@@ -209,7 +209,8 @@ def test_the_desk_says_that_a_case_is_gone_and_lists_it_nowhere(make_house):
         case_file(house, case_id)
     for state in ("open", "decided", "failed"):
         assert not queue(house, state=state)
-    assert house.client.get(f"/notices/desk/cases/{case_id}").status_code == 404
+    gone = house.client.get(f"/notices/desk/cases/{case_id}")
+    assert (gone.status_code, CANARY in gone.text) == (410, False)
     assert house.client.get("/notices/desk/").status_code in (200, 302, 303)
 
 
