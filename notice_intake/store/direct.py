@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from operator import itemgetter
 from typing import Any
 
@@ -160,7 +160,7 @@ def _to_sqlite(driver: Any, one: _Insertion, values: list[tuple[Any, ...]]) -> N
 
 
 def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any, ...]]]]) -> None:
-    """Few rows in one round trip; many by COPY, which no pipeline takes."""
+    """Few rows in one statement; many by COPY."""
     alone = driver.info.transaction_status.name == "IDLE"
     cursor = driver.cursor()
     if max(len(values) for _, values in work) > _FEW:
@@ -170,18 +170,27 @@ def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any,
                     for row in values:
                         copy.write_row(row)
         return
-    if not alone and sum(len(values) for _, values in work) == 1:
-        ((one, (row,)),) = work
-        cursor.execute(one.statement, row)
-        return
-    with driver.pipeline():
-        if alone:
-            cursor.execute("BEGIN")
-        for one, values in work:
-            for row in values:
-                cursor.execute(one.statement, row)
-        if alone:
-            cursor.execute("COMMIT")
+    made = _as_one(tuple([one for one, _ in work]), tuple([len(values) for _, values in work]))
+    _numbering(driver).execute(made, [value for _, values in work for row in values for value in row], prepare=True)
+
+
+@lru_cache(maxsize=256)
+def _as_one(insertions: tuple[_Insertion, ...], counts: tuple[int, ...]) -> str:
+    """Return one statement that stores so many rows of each table: alone it is a transaction, of one round trip."""
+    places, made = count(1), []
+    for one, rows in zip(insertions, counts, strict=True):
+        marks = [f"({', '.join([f'${next(places)}' for _ in range(one.width)])})" for _ in range(rows)]
+        made.append(f"INSERT INTO {one.into} VALUES {', '.join(marks)}")  # noqa: S608  our own names
+    *before, last = made
+    named = ", ".join([f"part{place} AS ({one})" for place, one in enumerate(before)])
+    return f"WITH {named} {last}" if before else last
+
+
+def _numbering(driver: Any) -> Any:
+    """Return a cursor whose statements say ``$1``: one with many values is not searched for marks each time."""
+    from psycopg import RawCursor
+
+    return RawCursor(driver)
 
 
 @contextmanager
@@ -200,6 +209,7 @@ class _Insertion:
         self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
         sizes = [size for size in _BLOCKS if size * len(names) <= _MOST_VALUES]
         self.blocks = [(size, f"INSERT INTO {into} VALUES {', '.join([marks] * size)}") for size in sizes]  # noqa: S608
+        self.into, self.width = into, len(names)
         self.copy = f"COPY {into} FROM STDIN"
         self._pick = itemgetter(*names)
         kinds = [(place, table.c[name].type) for place, name in enumerate(names)]
