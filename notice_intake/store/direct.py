@@ -90,6 +90,16 @@ def fetch(connection: Connection, query: Query, values: Mapping[str, Any]) -> Se
         return _fetch(driver, connection.dialect, query, values)
 
 
+def fetch_plain(connection: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
+    """Return rows as the driver gives them, for very many of them, whose columns are numbers and text only."""
+    if not _direct(connection):
+        return connection.execute(query, values).all()
+    with driver_of(connection) as driver:
+        asked = _question(query, connection.dialect)
+        found: list[Any] = driver.execute(asked.statement, asked.parameters(values)).fetchall()
+        return found
+
+
 class Straight:
     """A driver's connection with nothing of SQLAlchemy's before it: for what every referral needs."""
 
