@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+import orjson
+
 from ..errors import MalformedBody
 
 #: Deeper than any document of the contract.
@@ -17,6 +19,25 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 def read_json(raw: bytes) -> Any:
     """Return the value in ``raw``. Raises ``MalformedBody`` that says what to change."""
+    known = _compact(raw)
+    return known if known is not None else _read(raw)
+
+
+def _compact(raw: bytes) -> Any:
+    """Return the value of JSON as most machines write it, in half the time; None where there is any doubt about it.
+
+    What is written again as the same bytes held nothing twice, no number that is none, nothing but UTF-8.
+    """
+    if b"\\" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        return None
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return value if orjson.dumps(value) == raw else None
+
+
+def _read(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -182,8 +182,9 @@ class _Batch:
 
     def store(self, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
-        # A host's own connections may belong to the thread or the context of the request: they stay there.
-        if self._source.mount.storage.owned:
+        # A host's own connections may belong to the thread or the context of the request: they stay there. And a database
+        # within this process has two threads share one processor's cache and one interpreter, which takes longer.
+        if self._source.mount.storage.served:
             self._stored = storing.submit(self._try).result
         else:
             self._stored = self._try

@@ -107,6 +107,8 @@ class Storage:
         #: Returns a time as rows for ``insert`` can hold it already; None where SQLAlchemy has to see the time itself.
         self.time_writer = time_writer(engine)
         self._sqlite = engine is not None and engine.dialect.name == "sqlite"
+        #: True where another process does the work of our own connections: ours can do something else meanwhile.
+        self.served = self.owned and not self._sqlite
         # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()
 

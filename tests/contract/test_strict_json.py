@@ -7,6 +7,8 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notice_intake.contract.strict_json import MAX_DEPTH, read_json
 from notice_intake.errors import MalformedBody
@@ -25,6 +27,10 @@ REFUSED = [
     (b'"\xed\xa0\x80"', "not UTF-8"),  # a surrogate written as UTF-8 (CESU-8)
     ('{"a": "é"}'.encode("utf-16"), "not UTF-8"),  # another encoding (RFC 8259 section 8.1)
     (b'{"a": 1, "a": 2}', "'a' stands twice"),  # readers keep the first or the last
+    (b'{"a":1,"a":1}', "'a' stands twice"),  # written as compactly as can be, and the same value
+    (b'{"x":[{"b":1,"c":2,"b":1}]}', "'b' stands twice"),
+    (b'{"a":NaN}', "NaN is not JSON"),
+    (b'{"a":1e999}', "too large"),
     (b'{"x": {"b": 1, "\\u0062": 2}}', "'b' stands twice"),  # the same name behind an escape, further in
     (b"NaN", "NaN is not JSON"),
     (b'{"a": -Infinity}', "-Infinity is not JSON"),
@@ -63,6 +69,25 @@ KEPT = [
 @pytest.mark.parametrize("raw", KEPT)
 def test_whatever_is_json_reads_as_everywhere(raw):
     assert read_json(raw) == json.loads(raw)
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abcé"), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES, st.booleans(), st.booleans())
+def test_however_it_is_spelled_it_is_the_same_value(value, compact, ascii_only):
+    spelled = json.dumps(value, separators=(",", ":") if compact else None, ensure_ascii=ascii_only).encode()
+    found = read_json(spelled)
+    assert found == value
+    assert json.dumps(found) == json.dumps(value), "a number stays of its kind"
 
 
 def test_depth_is_counted_in_levels():
