@@ -39,7 +39,7 @@ lint: $(VENV)/.lint ## ruff, mypy, import contracts
 	@echo "mypy --strict";     $(VENV)/bin/mypy
 	@echo "import contracts";  $(VENV)/bin/lint-imports
 
-bench: $(VENV)/.test ## side-by-side ratios
+bench: $(VENV)/.bench ## side-by-side ratios
 	@$(PY) -m tests.bench $(ARGS)
 
 faults: $(VENV)/.test ## injected faults, and what must hold after them
@@ -61,6 +61,11 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 	@$(PIP) -e '.[test]'
 	@if [ -n "$(CHROMIUM)" ]; then echo "Found $(CHROMIUM): installing the browser tests' driver too."; \
 		$(PIP) -e '.[browser]'; else echo "No Chromium found: browser tests will be skipped."; fi
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.made pyproject.toml
+	@echo "Installing what the benchmarks need, peers included. This takes about a minute, once."
+	@$(PIP) -e '.[bench]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.made pyproject.toml

@@ -49,7 +49,8 @@ class Settings:
     client_cert_proxies: tuple[str, ...] = ()
     #: What such a proxy sends in ``Notice-Intake-Proxy`` beside it. At least 32 characters.
     client_cert_secret: str = ""
-    #: A name for this door, kept with each referral, where one app has several.
+    #: A name for this door, kept with each referral that comes alone, where one app has several. What comes otherwise
+    #: is kept with ``bulk`` (a stream), ``page`` (the agency pages) or ``import``.
     channel: str = "api"
     #: How long a voluntary decision can be undone, in seconds. Orders are never delayed.
     undo_seconds: int = 30
@@ -65,10 +66,11 @@ class Settings:
     bulk_batch: int = 1024
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
-    #: The operator's own proxy that callbacks leave through, such as ``http://egress.example:4750``: it then resolves
-    #: names and refuses addresses. Empty: none, whatever the environment says.
+    #: The operator's own proxy that callbacks leave through, and JWK Sets are read through, such as
+    #: ``http://egress.example:4750``: it then resolves names and refuses addresses. Empty: none, whatever the
+    #: environment says.
     callback_proxy: str = ""
-    #: A file with certificate authorities that callbacks trust besides the public ones.
+    #: A file with certificate authorities that are trusted besides the public ones, for callbacks and JWK Sets.
     callback_ca_file: str = ""
     #: How long one attempt to call back may take in all, in seconds.
     callback_timeout_seconds: float = 20.0

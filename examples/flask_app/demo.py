@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = _fresh(options.folder)
     with Family() as family:
         try:
-            code = _play(options, Stage(folder, family=family, undo_seconds=options.undo, port=options.port))
+            stays = not options.once
+            stage = Stage(folder, family=family, undo_seconds=options.undo, port=options.port, sandbox=stays)
+            code = _play(options, stage)
         except KeyboardInterrupt:
             print("\nStopping.", flush=True)
             return 130 if options.once else 0
@@ -168,6 +170,7 @@ def _stay(stage: Stage, agencies: list[Agency], *, items: int) -> None:
         time.sleep(0.4)
     progress.show(acknowledged=sum(one.status.get("items", 0) for one in agencies))
     progress.close()
+    token = stage.add_evaluator()
     print(f"\nThe platform    {stage.base}/")
     print(f"The desk        {stage.base}/notices/desk/")
     print(f"The API         {stage.base}/notices/v1/referrals")
@@ -175,6 +178,9 @@ def _stay(stage: Stage, agencies: list[Agency], *, items: int) -> None:
     print(f"\nLog in with the password {population.PASSWORD}:")
     for handle, name, role in population.LOG_INS:
         print(f"  {handle:<10}{name if role != 'member' else 'a member with an inbox'}")
+    print("\nTry the contract on its sandbox, rule by rule:")
+    command = f"{_short(Path(sys.executable))} -m notice_intake.client conformance"
+    print(f"  {command} {stage.base}/notices/sandbox --token-file {_short(token)}")
     print("\nCtrl-C ends everything.", flush=True)
     while True:
         _stop_on_a_fall(stage)

@@ -44,7 +44,9 @@ class Agency:
 class Stage:
     """The demo's folder and everything that runs in it."""
 
-    def __init__(self, folder: Path, *, family: Family, undo_seconds: int, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, family: Family, undo_seconds: int, port: int | None = None, sandbox: bool = False
+    ) -> None:
         self.folder, self.family = folder, family
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -56,6 +58,9 @@ class Stage:
             "NOTICE_INTAKE_PLATFORM_NAME": "Harbour",
             "PYTHONUNBUFFERED": "1",
         }
+        if sandbox:
+            # Answers are signed only by a platform that knows its own address.
+            self.env |= {"NOTICE_INTAKE_SANDBOX_DAYS": "1", "NOTICE_INTAKE_PUBLIC_URL": self.base}
         if self.env.get("NOTICE_INTAKE_STORAGE_URL"):
             # Only the embedded storage makes a key of its own.
             self.env.setdefault("NOTICE_INTAKE_SECRET_KEYS", secrets.token_urlsafe(48))
@@ -71,6 +76,14 @@ class Stage:
         """Enter the five agencies as an operator would, and write down what each is given."""
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(self._add_agency, day.plans))
+
+    def add_evaluator(self) -> Path:
+        """Enter an agency in the sandbox, for whoever tries the contract; return the file that its token stands in."""
+        words = ("--country", "BE", "--instrument", "eu.iru.referral", "--json")
+        given = json.loads(self._flask("sandbox", "agency", "add", "Evaluator", *words))
+        token = self.folder / "sandbox.token"
+        token.write_text(given["token"])
+        return token
 
     def start_platform(self) -> tuple[Process, Process]:
         """Start the web processes and the worker; return once the platform answers."""

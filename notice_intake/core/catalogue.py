@@ -46,6 +46,9 @@ ORDER_CATEGORIES: Final[Mapping[str, str]] = MappingProxyType(
     _SPECIFIED | {NOT_SPECIFIED_ORDER: "Type of illegal content not specified by the public authority"}
 )
 
+#: Both, for what is chosen before it is known which of the two it is for.
+ALL_CATEGORIES: Final[Mapping[str, str]] = MappingProxyType({**NOTICE_CATEGORIES, **ORDER_CATEGORIES})
+
 #: What a statement of reasons takes: the categories of the Transparency Database.
 CATEGORIES: Final = NOTICE_CATEGORIES
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ..errors import Conflict, DocumentRefused, FieldError, NotPermitted
 from .cases import Case, Member
-from .catalogue import CATEGORIES, KEYWORDS, ORDER_CATEGORIES, TERRITORIES
+from .catalogue import ALL_CATEGORIES, KEYWORDS, TERRITORIES
 from .clocks import ClockKind
 from .codes import RESTRICTIVE, CaseState, EffectKind, GroundKind, Impossibility, ItemStatus, Outcome
 from .instruments import Instrument, Instruments, common_outcomes
@@ -191,7 +191,7 @@ def _text_faults(draft: Draft) -> list[FieldError]:
 
 def _code_faults(draft: Draft) -> list[FieldError]:
     faults = []
-    if draft.category and draft.category not in ORDER_CATEGORIES and draft.category not in CATEGORIES:
+    if draft.category and draft.category not in ALL_CATEGORIES:
         faults.append(FieldError("/category", "unknown", "Choose a category from the list."))
     if any(keyword not in KEYWORDS for keyword in draft.keywords):
         faults.append(FieldError("/keywords", "unknown", "Choose keywords from the list."))

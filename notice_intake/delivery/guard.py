@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.poolmanager import ProxyManager
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.timeout import Timeout
 
@@ -65,7 +66,7 @@ class GuardedAdapter(HTTPAdapter):
     Guaranteed for every request: the name is resolved once, all of its addresses must pass, and the connection goes to
     one of those, while TLS (name indication and certificate) and the Host header keep the name. Certificates are
     verified and the deadlines kept whatever the caller passes; proxies of the environment are never used. Safe to share
-    between threads. With ``policy.proxy`` ``post`` asks that one for a tunnel to the name.
+    between threads. With ``policy.proxy`` that one is asked for a tunnel to the name, and resolves it.
 
     An adapter follows no redirects, but a ``Session`` around it does: use ``Sender``.
     """
@@ -114,7 +115,8 @@ class GuardedAdapter(HTTPAdapter):
         destination = _destination(url, self._policy)
         sent = {"Host": destination.authority, **headers}
         if self._egress is not None:
-            return self._tunnelled(destination, _path(url), headers=sent, body=body)
+            with closing(self._tunnelled(destination, "POST", _path(url), headers=sent, body=body)) as response:
+                return _reply(response)
         request = head(_path(url), sent, length=len(body)) + body
         untried = self._checked_addresses(destination)
         while True:
@@ -164,7 +166,10 @@ class GuardedAdapter(HTTPAdapter):
             raise
         return made
 
-    def _tunnelled(self, destination: Destination, path: str, *, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _tunnelled(
+        self, destination: Destination, method: str, path: str, *, headers: Mapping[str, str], body: Any
+    ) -> BaseHTTPResponse:
+        """Ask through the operator's proxy; the answer's body is not read yet."""
         if destination.scheme != "https":
             raise CallbackRefused("Through the egress proxy the callback address must use https.")
         assert self._egress is not None
@@ -172,17 +177,17 @@ class GuardedAdapter(HTTPAdapter):
         fixed: dict[str, Any] = {"retries": False, "redirect": False, "assert_same_host": False}
         limits = self._patience(time.monotonic() + self._deadlines.total)
         fixed |= {"preload_content": False, "decode_content": False, "timeout": limits}
-        with closing(pool.urlopen("POST", path, body=body, headers=headers, **fixed)) as response:
-            try:
-                read = response.read(KEEP, decode_content=False)
-            except (HTTPError, OSError):
-                read = b""
-            return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, read)
+        return pool.urlopen(method, path, body=body, headers=headers, **fixed)
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
         """Send to the first checked address that takes the connection. The answer's body is not read yet."""
         ends = time.monotonic() + self._deadlines.total
         destination = read_destination(str(request.url), self._policy)
+        if self._egress is not None:
+            sent = {**request.headers, "Host": destination.authority}
+            method, path = str(request.method), request.path_url
+            answer = self._tunnelled(destination, method, path, headers=sent, body=request.body)
+            return self.build_response(request, answer)
         untried = self._checked_addresses(destination)
         while True:
             address = untried.pop(0)
@@ -222,6 +227,14 @@ def _path(url: str) -> str:
     """Return path and query as they were given: the policy has let nothing through that needs repair."""
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _reply(response: BaseHTTPResponse) -> Reply:
+    try:
+        read = response.read(KEEP, decode_content=False)
+    except (HTTPError, OSError):
+        read = b""
+    return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, read)
 
 
 def _pinned(request: requests.PreparedRequest, destination: Destination, address: Address) -> requests.PreparedRequest:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .. import signals
 from ..core.journal import Actor, Entry
 from ..errors import Conflict, DocumentRefused, FieldError, NotFound
 from ..store import agencies, agency_activity, answered, journal, pages
@@ -97,23 +96,6 @@ def set_expiry(
         agency_activity.set_expiry(tx, key_id, expires_at=expires_at)
         facts = {"key": key_id, "expires": expires_at.date().isoformat() if expires_at else "never"}
         journal.append(tx, [Entry(by, "agency.key_expiry_set", agency_id, now, facts)])
-
-
-def switch_endpoint(mount: Mount, agency_id: str, *, on: bool, now: datetime, by: Actor) -> None:
-    """Send callbacks to an address again, first what has waited; or hold them back, none of them dropped.
-
-    Raises ``NotFound``, or ``Conflict`` where there is no address in use or disabled.
-    """
-    with mount.storage.begin() as tx:
-        agencies.lock(tx, _agency(tx, agency_id).id)
-        endpoint = _present(agencies.endpoints(tx, [agency_id]).get(agency_id))
-        if endpoint is None or endpoint.state not in agencies.LISTENING:
-            raise Conflict
-        values: dict[str, Any] = {"state": "active", "failures": 0, "not_before": None} if on else {"state": "disabled"}
-        agencies.note_endpoint(tx, endpoint.id, **values)
-        action = "endpoint.enabled" if on else "endpoint.disabled"
-        journal.append(tx, [Entry(by, action, endpoint.id, now, {"agency": agency_id})])
-        tx.after_commit.append(lambda: signals.send(signals.work_waiting, mount))
 
 
 def once_only(mount: Mount, agency_id: str, key: str, *, now: datetime) -> None:

@@ -182,8 +182,8 @@ class _Batch:
 
     def store(self, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
-        # A host's own connections may belong to the thread or the context of the request: they stay there. And a database
-        # within this process has two threads share one processor's cache and one interpreter, which takes longer.
+        # A host's own connections may belong to the thread or the context of the request: they stay there. And with a
+        # database inside this process two threads would only take the interpreter from each other.
         if self._source.mount.storage.served:
             self._stored = storing.submit(self._try).result
         else:

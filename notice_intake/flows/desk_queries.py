@@ -21,7 +21,7 @@ from .complaints import check_moderator
 from .entry_values import CHANNEL
 from .mount import Mount
 from .viewing import VIEWS
-from .views import CaseFile, Claim, EffectView, Facet, QueueCounts, QueuePage, QueueRow
+from .views import CaseFile, Claim, EffectView, Facet, NamedIn, PurgedCase, QueueCounts, QueuePage, QueueRow
 
 
 def queue_page(
@@ -70,6 +70,38 @@ def case_file(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime
         if row.state == CaseState.PURGED:
             raise NotFound("The retention period of this case has ended: what it held is deleted.")
         return _case_file(mount, tx, row, moderator=moderator, now=now)
+
+
+def purged_case(mount: Mount, case_id: str) -> PurgedCase | None:
+    """Return what is left of a case after its retention period; None where it is not purged, or was never there."""
+    with mount.storage.read() as tx:
+        row = cases.find_row(tx, case_id)
+        if row is None or row.state != CaseState.PURGED:
+            return None
+        referral_ids = list(dict.fromkeys(item.referral_id for item in cases.member_rows(tx, case_id)))
+        named = referrals.of_case(tx, referral_ids)
+        # Entries about a referral that another case keeps alive may still say what was deleted here.
+        objects = [case_id, *[one.id for one in named if one.purged_at is not None]]
+        return PurgedCase(
+            id=row.id,
+            kind=row.kind,
+            instrument_name=_name_of(mount, row.instrument),
+            category=row.category,
+            outcome=row.outcome,
+            opened_at=row.opened_at,
+            purged_at=row.updated_at,
+            referrals=tuple(
+                NamedIn(one.id, one.agency_name, one.agency_reference, _name_of(mount, one.instrument), one.received_at)
+                for one in named
+            ),
+            decisions=tuple(decision_view(one) for one in decisions.of_case(tx, case_id)),
+            history=tuple(history_entry(one) for one in journal.history(tx, objects, without=VIEWS)),
+        )
+
+
+def _name_of(mount: Mount, instrument: str) -> str:
+    known = mount.instruments.get(instrument)
+    return known.name if known else instrument
 
 
 def _case_file(mount: Mount, tx: Tx, row: Any, *, moderator: Moderator, now: datetime) -> CaseFile:
@@ -144,7 +176,6 @@ def effects_page(
 
 def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, now: datetime) -> QueueRow:
     """Read a case's row as the queue shows it."""
-    instrument = mount.instruments.get(row.instrument)
     held = row.claimed_by is not None and row.claimed_until > now
     near = row.state == CaseState.OPEN and row.clock_left is None and row.called_out == row.due_at
     return QueueRow(
@@ -158,7 +189,7 @@ def queue_row(mount: Mount, row: Any, named: list[tuple[str, str | None]], *, no
         due_kind=row.due_kind,
         due_rule=row.due_rule,
         instrument=row.instrument,
-        instrument_name=instrument.name if instrument else row.instrument,
+        instrument_name=_name_of(mount, row.instrument),
         agencies=tuple(dict.fromkeys(name for name, _ in named)),
         language=row.language,
         operation=next((operation for _, operation in named if operation), None),

@@ -1,4 +1,4 @@
-"""What an operator does for an agency's callback address, where the agency cannot do it itself."""
+"""What is done for an agency's callback address by whoever runs the platform: an operator, or somebody at the desk."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..store.agencies import Agency, Endpoint
 from ..store.storage import Tx
 from . import endpoints
 from .mount import Mount
+from .waking import wake_after
 
 OPERATOR = Actor("operator")
 
@@ -59,7 +60,7 @@ def rotate_secret(mount: Mount, agency: Agency, *, at_once: bool, now: datetime)
     return secret
 
 
-def switch(mount: Mount, agency: Agency, *, on: bool, now: datetime) -> None:
+def switch(mount: Mount, agency: Agency, *, on: bool, now: datetime, by: Actor = OPERATOR) -> None:
     """Send callbacks to an address again, first what has waited; or hold them back, none of them dropped.
 
     Raises ``NotFound``, or ``Conflict`` where the address has never given its challenge back.
@@ -70,10 +71,16 @@ def switch(mount: Mount, agency: Agency, *, on: bool, now: datetime) -> None:
             raise Conflict(
                 f"The address of {agency.name} has not given its challenge back yet: there is nothing to do."
             )
-        state = "active" if on else "disabled"
-        values: dict[str, Any] = {"state": state} | (dict(agencies.FRESH) if on else {"reason": None})
-        agencies.note_endpoint(tx, endpoint.id, **values)
-        _note(tx, "endpoint.enabled" if on else "endpoint.disabled", endpoint, now)
+        turn(mount, tx, endpoint, on=on, by=by, now=now)
+
+
+def turn(mount: Mount, tx: Tx, endpoint: Endpoint, *, on: bool, by: Actor, now: datetime) -> None:
+    """Switch a locked endpoint on, as if it had never failed, or off; journal it, and wake the workers."""
+    state = "active" if on else "disabled"
+    values: dict[str, Any] = {"state": state} | (dict(agencies.FRESH) if on else {"reason": None})
+    agencies.note_endpoint(tx, endpoint.id, **values)
+    _note(tx, "endpoint.enabled" if on else "endpoint.disabled", endpoint, now, by=by)
+    wake_after(tx, mount)
 
 
 def _present(tx: Tx, agency: Agency) -> Endpoint:
@@ -84,5 +91,5 @@ def _present(tx: Tx, agency: Agency) -> Endpoint:
     return endpoint
 
 
-def _note(tx: Tx, action: str, endpoint: Endpoint, now: datetime) -> None:
-    journal.append(tx, [Entry(OPERATOR, action, endpoint.id, now, {"agency": endpoint.agency_id})])
+def _note(tx: Tx, action: str, endpoint: Endpoint, now: datetime, *, by: Actor = OPERATOR) -> None:
+    journal.append(tx, [Entry(by, action, endpoint.id, now, {"agency": endpoint.agency_id})])

@@ -184,11 +184,12 @@ def _entry(action: str, agency_id: str, key_id: str, now: datetime) -> Entry:
 
 
 def _policy(mount: Mount) -> CallbackPolicy:
-    return CallbackPolicy(networks=mount.settings.callback_networks)
+    return CallbackPolicy(networks=mount.settings.callback_networks, proxy=mount.settings.callback_proxy)
 
 
 def _fetcher(mount: Mount) -> Fetcher:
     found = _fetchers.get(mount)
     if found is None:
-        found = _fetchers.setdefault(mount, Fetcher(_policy(mount)))
+        made = Fetcher(_policy(mount), ca_file=mount.settings.callback_ca_file or None)
+        found = _fetchers.setdefault(mount, made)
     return found

@@ -18,6 +18,7 @@ from ..store.ledger import COUNT_CAP
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
 from .desk_queries import read_cursor, write_cursor
+from .endpoint_operations import turn
 from .mount import Mount
 from .waking import wake_after
 
@@ -220,7 +221,4 @@ def enable(mount: Mount, endpoint_id: str, *, actor: Actor, now: datetime) -> No
         resting = endpoint.state == "active" and (endpoint.openings or endpoint.not_before is not None)
         if endpoint.state != "disabled" and not resting:
             raise Conflict("This endpoint is in use already.")
-        agencies.note_endpoint(tx, endpoint_id, state="active", **agencies.FRESH)
-        facts = {"agency": endpoint.agency_id}
-        journal.append(tx, [Entry(actor, "endpoint.enabled", endpoint_id, now, facts)])
-        wake_after(tx, mount)
+        turn(mount, tx, endpoint, on=True, by=actor, now=now)

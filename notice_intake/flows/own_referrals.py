@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..core.codes import ItemStatus, MessageKind
+from ..core.codes import CaseState, ItemStatus, MessageKind
 from ..core.messages import ANSWERED, UNDECIDED
 from ..errors import NotFound
 from ..store import messages, own_referrals, referrals
@@ -69,6 +69,8 @@ class ItemFile:
     decisions: tuple[Reasons, ...]
     #: Whether the agency can ask to look again.
     complainable: bool
+    #: Whether its case is purged: the reasons are deleted.
+    purged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,18 @@ class ReferralFile:
     #: Questions that wait for an answer, oldest first.
     questions: tuple[MessageView, ...]
     told: tuple[Told, ...]
+    #: Since when its texts, links and names are deleted; None while they are kept.
+    purged_at: datetime | None = None
 
     @property
     def supplementable(self) -> bool:
         """Whether something still waits for a decision, or can with further facts."""
-        return any(one.view.status in (*UNDECIDED, ItemStatus.NOT_POSSIBLE) for one in self.items)
+        return any(one.view.status in (*UNDECIDED, ItemStatus.NOT_POSSIBLE) for one in self.items if not one.purged)
 
     @property
     def withdrawable(self) -> tuple[ItemFile, ...]:
         """The items that can be taken back."""
-        return tuple(one for one in self.items if one.view.status != ItemStatus.WITHDRAWN)
+        return tuple(one for one in self.items if one.view.status != ItemStatus.WITHDRAWN and not one.purged)
 
     @property
     def complainable(self) -> tuple[ItemFile, ...]:
@@ -148,7 +152,14 @@ def referral_file(mount: Mount, referral_id: str, *, agency: Agency, now: dateti
         told = own_referrals.told(tx, own.id)
     waiting = [one for one in said if one.kind == MessageKind.QUESTION and one.result is None]
     return ReferralFile(
-        view, own.sequence, own.updated_at, files, said, tuple(reversed(waiting)), tuple(_told(one) for one in told)
+        referral=view,
+        sequence=own.sequence,
+        updated_at=own.updated_at,
+        items=files,
+        messages=said,
+        questions=tuple(reversed(waiting)),
+        told=tuple(_told(one) for one in told),
+        purged_at=own.purged_at,
     )
 
 
@@ -187,14 +198,16 @@ def _items(tx: Tx, view: ReferralView, items: Sequence[Any], own: Any, *, now: d
     taken = own_referrals.decisions_of(tx, case_ids, now=now)
     waiting = messages.unclosed_of(tx, MessageKind.COMPLAINT, item_ids=[one.id for one in items])
     pending = {row.item_id for row in waiting}
-    moving = own_referrals.on_their_way(tx, case_ids)
+    moving = own_referrals.in_state(tx, case_ids, CaseState.DECIDED, announced=False)
+    purged = own_referrals.in_state(tx, case_ids, CaseState.PURGED)
     found = []
     for shown, item in zip(view.items, items, strict=True):
         decided = _decisions(item, [one for one in taken if one.case_id == item.case_id])
         free = item.id not in pending and item.case_id not in moving
         due_at = (item.due_at or own.due_at) if item.status in UNDECIDED and item.clock_left is None else None
-        complainable = bool(decided) and item.status in ANSWERED and free
-        found.append(ItemFile(shown, due_at, item.updated_at, decided, complainable))
+        gone = item.case_id in purged
+        complainable = bool(decided) and item.status in ANSWERED and free and not gone
+        found.append(ItemFile(shown, due_at, item.updated_at, decided, complainable, gone))
     return tuple(found)
 
 

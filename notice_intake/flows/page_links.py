@@ -70,9 +70,14 @@ class Visit:
         return Actor("agency", self.agency.id, self.agency.name)
 
     @property
+    def came_by(self) -> dict[str, str]:
+        """By which link and in which visit something came, as facts of a journal entry."""
+        return {"link": self.link_id, "visit": self.id}
+
+    @property
     def origin(self) -> dict[str, str]:
-        """How it came, as facts of a journal entry."""
-        return {"channel": CHANNEL, "link": self.link_id, "visit": self.id}
+        """How something came, as facts of a journal entry that does not name the channel itself."""
+        return {"channel": CHANNEL, **self.came_by}
 
 
 #: The channel of what comes by the agency pages.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,6 +36,8 @@ class Prepared:
     #: The signature that it came under, for one that came alone; ``signature_id`` is that of one that is kept already.
     signed: Signed | None = None
     signature_id: str | None = None
+    #: Facts for the journal's entry. Their names come after ``items``, since an entry's names are sorted.
+    origin: Mapping[str, str] = field(default_factory=dict)
     referral_id: str = field(default_factory=lambda: new_id("ref"))
 
     def key_of(self, index: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -59,6 +59,8 @@ class Submission:
     original: bytes | None = None
     #: The signature that it came under, to be kept with it; its nonce is spent when it is stored.
     signed: Signed | None = None
+    #: By which link and visit it came, where not by the API: facts for the journal.
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: dateti
         signed=submission.signed,
         channel=submission.channel,
         idempotency_key=submission.idempotency_key,
+        origin=submission.origin,
     )
 
 

@@ -151,14 +151,17 @@ def place_hold(mount: Mount, obj: str, *, reference: str, until: datetime | None
     """Keep all that belongs to a case, a referral or an agency until the hold is lifted, or until a time.
 
     Reg. (EU) 2021/784 Art. 6(2): preserved for longer on request of an authority or court. Returns the hold's id.
-    Raises ``NotFound``, and ``Conflict`` for a time that is over.
+    Raises ``NotFound``, and ``Conflict`` for a time that is over and for what is purged already.
     """
     if until is not None and until <= now:
         raise Conflict("A hold must end later than now.")
     hold_id = new_id("hld")
     with mount.storage.begin() as tx:
-        if not purging.known(tx, obj):
+        purged = purging.purged(tx, obj)
+        if purged is None:
             raise NotFound(f"There is no case, referral or agency {obj}.")
+        if purged:
+            raise Conflict(f"{obj} is purged already: nothing is left of it that could be kept.")
         row = {"id": hold_id, "object": obj, "reference": reference, "placed_at": now, "until": until}
         purging.hold(tx, {**row, "lifted_at": None})
         facts = {"hold": hold_id, "until": until.isoformat() if until else ""}

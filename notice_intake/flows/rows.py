@@ -189,11 +189,14 @@ class Writer:
         """
         random = random_bytes()
         salt = random[16:]
+        came = (
+            [f',"{name}":{quoted(value)}' for name, value in sorted(prepared.origin.items())] if prepared.origin else ()
+        )
         payload = (
             f'{self._entry_head}{commitment("body_sha256", prepared.fingerprint.hex(), salt=salt)}",'
             f'"cases":"{",".join(case_ids)}",'
             f'"channel":{quoted(prepared.channel)},"instrument":"{prepared.instrument.code}",'
-            f'"items":"{len(prepared.referral.items)}"}},"nonce":"{random[:16].hex()}","object":"{prepared.referral_id}"}}'
+            f'"items":"{len(prepared.referral.items)}"{"".join(came)}}},"nonce":"{random[:16].hex()}","object":"{prepared.referral_id}"}}'
         ).encode()
         actor = self._actor
         row = (prepared.referral_id, _RECEIVED, actor.kind, actor.id, self._now, payload, leaf_hash(payload))

@@ -144,7 +144,7 @@ class ReferralView:
     details: tuple[tuple[str, str], ...]
     #: Only the items that name this case.
     items: tuple[ItemView, ...]
-    #: ``api``, ``bulk``, ``import``.
+    #: ``api`` (or what the setting ``channel`` says), ``bulk``, ``page``, ``import``.
     channel: str
     #: Of one that somebody entered: what it was entered from.
     files: tuple[FileView, ...] = ()
@@ -249,6 +249,34 @@ class CaseFile:
     answered_by_others: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NamedIn:
+    """A referral that named a case, as far as it is kept for ever."""
+
+    id: str
+    agency: str
+    agency_reference: str
+    instrument_name: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PurgedCase:
+    """What is left of a case after its retention period: ids, codes, times, and the journal's entries."""
+
+    id: str
+    kind: str
+    instrument_name: str
+    category: str
+    outcome: str | None
+    opened_at: datetime
+    purged_at: datetime
+    referrals: tuple[NamedIn, ...]
+    #: Newest first, without texts and names.
+    decisions: tuple[DecisionView, ...]
+    history: tuple[HistoryEntry, ...]
+
+
 __all__ = [
     "CaseFile",
     "Claim",
@@ -259,6 +287,8 @@ __all__ = [
     "HistoryEntry",
     "ItemView",
     "MessageView",
+    "NamedIn",
+    "PurgedCase",
     "QueueCounts",
     "QueueFilter",
     "QueuePage",

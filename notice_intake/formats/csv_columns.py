@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ..contract.fields import TIME_PATTERN
 from ..contract.referrals import HASHES
-from ..core.catalogue import KEYWORDS, NOTICE_CATEGORIES, ORDER_CATEGORIES
+from ..core.catalogue import ALL_CATEGORIES, KEYWORDS
 
 _SIGNS = re.compile(r"[\W_]+")
 _TIME = re.compile(TIME_PATTERN[1:-1])
@@ -81,7 +81,7 @@ def _codes(known: Mapping[str, str], prefix: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _categories() -> Mapping[str, str]:
-    return _codes({**ORDER_CATEGORIES, **NOTICE_CATEGORIES}, "STATEMENT_CATEGORY_")
+    return _codes(ALL_CATEGORIES, "STATEMENT_CATEGORY_")
 
 
 @lru_cache(maxsize=1)

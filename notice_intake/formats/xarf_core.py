@@ -148,8 +148,9 @@ def _object_faults(
         elif fault := _text_fault(value[name], rule):
             yield FieldError(f"{where}/{name}", *fault)
     if also is not None and (unknown := sorted(value.keys() - rules.keys() - set(also))):
-        detail = "X-ARF allows no further fields in this object. Move them to the report itself."
-        yield FieldError(where, "unknown_field", f"{detail} Found: {', '.join(unknown)[:200]}.")
+        found = ", ".join(unknown)[:200]
+        detail = f"X-ARF allows no further fields in this object. Move them to the report itself. Found: {found}."
+        yield FieldError(where, "unknown_field", detail)
 
 
 def _text_fault(value: object, rule: _Rule) -> tuple[str, str] | None:

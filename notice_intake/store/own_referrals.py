@@ -66,12 +66,12 @@ def decisions_of(tx: Tx, case_ids: Sequence[str], *, now: datetime) -> Sequence[
     return tx.execute(query).all()
 
 
-def on_their_way(tx: Tx, case_ids: Sequence[str]) -> set[str]:
-    """Return which of the cases are decided without their agencies having been told yet."""
+def in_state(tx: Tx, case_ids: Sequence[str], state: CaseState, *, announced: bool | None = None) -> set[str]:
+    """Return which of the cases are in a state; with ``announced``, only those whose agencies were told or not yet."""
     case = tx.tables.case
-    query = select(case.c.id).where(
-        case.c.id.in_(case_ids), case.c.state == CaseState.DECIDED, case.c.announced.is_(False)
-    )
+    query = select(case.c.id).where(case.c.id.in_(case_ids), case.c.state == state)
+    if announced is not None:
+        query = query.where(case.c.announced.is_(announced))
     return set(tx.execute(query).scalars())
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, literal, null, select, text, update
+from sqlalchemy import Row, bindparam, delete, false, literal, null, select, text, update
 
 from ..core.codes import CaseState
 from . import journal
@@ -167,8 +167,19 @@ def holds(tx: Tx) -> Sequence[Row[Any]]:
     return tx.execute(select(table).where(table.c.lifted_at.is_(None)).order_by(table.c.placed_at, table.c.id)).all()
 
 
-def known(tx: Tx, obj: str) -> bool:
-    """Whether there is a case, a referral or an agency under an id."""
+def purged(tx: Tx, obj: str) -> bool | None:
+    """Whether a case, a referral or an agency was purged; None where there is none under this id.
+
+    Waits for a purge that is under way with it, and keeps the next one waiting until the transaction ends.
+    """
     t = tx.tables
-    kinds = (t.case, t.referral, t.agency)
-    return any(tx.execute(select(func.count()).select_from(one).where(one.c.id == obj)).scalar_one() for one in kinds)
+    gone: tuple[tuple[Any, Any], ...] = (
+        (t.case, t.case.c.state == CaseState.PURGED),
+        (t.referral, t.referral.c.purged_at.is_not(None)),
+        (t.agency, false()),
+    )
+    for table, condition in gone:
+        found = tx.execute(select(condition).where(table.c.id == obj).with_for_update()).scalar_one_or_none()
+        if found is not None:
+            return bool(found)
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from ..errors import SettingsError, TemporarilyUnavailable
 from . import joined
 from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
+from .turns import Turn
 
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
 #: error that quotes them would carry them into the log.
@@ -109,8 +109,9 @@ class Storage:
         self._sqlite = engine is not None and engine.dialect.name == "sqlite"
         #: True where another process does the work of our own connections: ours can do something else meanwhile.
         self.served = self.owned and not self._sqlite
-        # SQLite lets one writer in at a time and its waiters sleep and starve; queueing here is fair and quicker.
-        self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else nullcontext()
+        self._turn: AbstractContextManager[Any] = nullcontext()
+        if engine is not None and self._sqlite:
+            self._turn = Turn(_beside(engine.url.database))
 
     @property
     def engine(self) -> Engine | None:
@@ -262,6 +263,11 @@ class Storage:
     def _joined(self, session: Session) -> Tx:
         connection = session.connection()
         return Tx(self.tables, connection, connection.dialect.name, session)
+
+
+def _beside(database: str | None) -> str | None:
+    """Return the file by which processes take turns; None for a database that no other process can open."""
+    return f"{database}-turn" if database and database != ":memory:" and not database.startswith("file:") else None
 
 
 def _sqlite_engine(url: str, database: str | None) -> Engine:

@@ -39,5 +39,5 @@ def same_origin(headers: Headers, host: str) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("Origin")
-    # Our own ``no-referrer`` makes browsers send "null" with our own forms.
+    # A host or proxy that sets ``Referrer-Policy: no-referrer`` makes browsers send "null" with our own forms.
     return origin in (None, "null") or urlsplit(origin).netloc == host

@@ -73,9 +73,10 @@ class Texts:
         return f"{format_datetime(at.astimezone(UTC), 'd MMM y, HH:mm', locale=self.locale)} UTC"
 
     def short(self, at: datetime, now: datetime) -> str:
-        """Return a time of today, or a day and a time, in UTC."""
-        same_day = at.astimezone(UTC).date() == now.astimezone(UTC).date()
-        return format_datetime(at.astimezone(UTC), "HH:mm" if same_day else "d MMM, HH:mm", locale=self.locale)
+        """Return a time of today, or a day and a time, in UTC; of another year with its year."""
+        then, today = at.astimezone(UTC), now.astimezone(UTC)
+        shape = "HH:mm" if then.date() == today.date() else "d MMM, HH:mm"
+        return format_datetime(then, shape if then.year == today.year else "d MMM y, HH:mm", locale=self.locale)
 
     def left(self, at: datetime, now: datetime) -> str:
         """Return how much time is left until ``at``, or how much it is over."""

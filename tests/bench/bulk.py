@@ -1,10 +1,15 @@
-"""Bulk intake over HTTP, over parsing and hand-checking the same lines in one process without storing anything."""
+"""Bulk intake over HTTP, over what does less with the same lines in one process.
+
+The floor parses and hand-checks them and stores nothing; the peer loads each with marshmallow and stores one row a
+referral by the ORM's ``add_all``.
+"""
 
 from __future__ import annotations
 
 import http.client
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +19,14 @@ from .apps import prepared
 from .documents import write_lines
 from .figures import Goal, Result, over, spread
 from .floors import parse_and_check
+from .peers import load_and_add, open_engine
 from .servers import Database, Gunicorn, Postgres, gunicorn
 
 RATE = Goal(0.20, 0.30, 0.45)
-MEMORY = Goal(1.5, None, 1.1, most=True)
+PEER = Goal(None, 2.5, 4.0)
+_ENGINES = ("SQLite", "PostgreSQL")
+_BY_ORM = "marshmallow + ORM add_all"
+MEMORY = Goal(1.5, 1.5, 1.1, most=True)
 
 
 def run(where: Path, server: Postgres, *, quick: bool) -> Result:
@@ -28,10 +37,11 @@ def run(where: Path, server: Postgres, *, quick: bool) -> Result:
     with ExitStack() as stack:
         engines = {
             engine: stack.enter_context(_Intake(where / f"{engine}.db", server, engine, workers=2))
-            for engine in ("SQLite", "PostgreSQL")
+            for engine in _ENGINES
         }
-        for intake in engines.values():
-            _warm_up(intake, where)
+        peers = {engine: stack.enter_context(_peer(where, server, engine)) for engine in engines}
+        for engine, intake in engines.items():
+            _warm_up(intake, peers[engine], where)
         for number in range(rounds):
             for items in (1, 2):
                 file = where / "lines.ndjson"
@@ -42,6 +52,7 @@ def run(where: Path, server: Postgres, *, quick: bool) -> Result:
                     before = intake.server.cpu()
                     rates.setdefault((engine, items), []).append(lines / intake.send(file, lines))
                     cpu.setdefault((engine, items), []).append((intake.server.cpu() - before) / lines * 1e6)
+                    rates.setdefault((f"{_BY_ORM}, {engine}", items), []).append(lines / peers[engine](file, lines))
         for intake in engines.values():
             intake.check(rounds * 2 * lines)
     return _result(rates, cpu, lines, rounds)
@@ -52,7 +63,7 @@ def memory(where: Path, server: Postgres, *, quick: bool) -> Result:
     small, large = (2_000, 20_000) if quick else (2_000, 100_000)
     result = Result("Bulk, peak memory of the server's process")
     result.table.append(("database", f"{small:,} lines", f"{large:,} lines"))
-    for engine in ("SQLite", "PostgreSQL"):
+    for engine in _ENGINES:
         peaks = []
         for series, count in ((1, small), (2, large)):
             file = where / "lines.ndjson"
@@ -108,10 +119,29 @@ class _Intake:
             raise RuntimeError(f"{least} referrals were accepted, {stored} are stored")
 
 
-def _warm_up(intake: _Intake, where: Path) -> None:
+@contextmanager
+def _peer(where: Path, server: Postgres, engine: str) -> Iterator[Callable[[Path, int], float]]:
+    """Give what stores a file of lines in a table of its own, and returns the seconds that took."""
+    file = where / f"orm-{engine}.db"
+    opened = open_engine(Database(engine, f"sqlite:///{file}") if engine == "SQLite" else server.database())
+
+    def seconds(file: Path, count: int) -> float:
+        started = time.perf_counter()
+        with file.open("rb") as lines:
+            good = load_and_add(opened, lines)
+        if good != count:
+            raise RuntimeError(f"{good} of {count} lines were stored by the peer")
+        return time.perf_counter() - started
+
+    yield seconds
+    opened.dispose()
+
+
+def _warm_up(intake: _Intake, peer: Callable[[Path, int], float], where: Path) -> None:
     file = where / "warm.ndjson"
     write_lines(file, 500, series=900, items=2)
     intake.send(file, 500)
+    peer(file, 500)
 
 
 def _seconds_of_floor(file: Path) -> float:
@@ -130,12 +160,20 @@ def _result(
     for (engine, items), found in rates.items():
         used = cpu.get((engine, items))
         result.table.append((engine, str(items), spread(found), spread(used) if used else "-"))
-        if engine != "floor":
+        if engine in _ENGINES:
             name = f"bulk of {lines:,}, {words[items]} each, {engine}"
             result.ratios.append(over(name, found, rates["floor", items], RATE))
+            by_orm = rates[f"{_BY_ORM}, {engine}", items]
+            name = f"bulk over {_BY_ORM}, {words[items]} each, {engine}"
+            result.ratios.append(over(name, found, by_orm, PEER))
     result.notes.append(
         f"{lines:,} lines in one HTTP request, {rounds} interleaved rounds; answers are read to the last line. The "
         "floor parses and hand-checks the same lines in one process and stores nothing; it uses one core, while the "
         "server and PostgreSQL may use both."
+    )
+    result.notes.append(
+        f"{_BY_ORM}: each line through the published marshmallow schema, one row a referral through the ORM, a commit "
+        "each thousand rows, in one process (PostgreSQL in another), without HTTP or credentials; nothing is resolved, "
+        "joined or journalled."
     )
     return result

@@ -25,7 +25,8 @@ from .figures import Goal, Result, over, spread
 from .servers import Database, Gunicorn, Postgres, gunicorn
 
 ORIGIN = "https://platform.example"
-SIGNATURE, BEARER, REFUSED = Goal(1.35, most=True), Goal(1.1, most=True), Goal(0.5, most=True)
+SIGNATURE, BEARER = Goal(None, 1.35, most=True), Goal(None, 1.1, most=True)
+REFUSED = Goal(None, 0.5, most=True)
 _CONNECTIONS = 4
 #: Makes the fields that carry the credentials of a request with a body.
 Fields = Callable[[bytes], dict[str, str]]

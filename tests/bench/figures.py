@@ -9,25 +9,29 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a ratio should reach: now, by the issue on delivery and scale, and at best."""
+    """What a ratio should reach: with the first working version, now, and at best. ``None``: nothing was set."""
 
-    now: float | None
-    later: float | None = None
+    first: float | None
+    target: float | None = None
     aim: float | None = None
     #: True where less is better.
     most: bool = False
 
-    def met(self, value: float) -> bool | None:
-        """Say whether the goal of today is met; None where there is none."""
-        if self.now is None:
-            return None
-        return value <= self.now if self.most else value >= self.now
+    def verdict(self, value: float) -> str:
+        """Say which of them a value reaches: ``aim``, ``met``, ``first`` or ``missed``; empty without a target."""
+        reached = (("aim", self.aim), ("met", self.target), ("first", self.first))
+        if self.target is None:
+            return ""
+        return next((word for word, goal in reached if goal is not None and self._reaches(value, goal)), "missed")
 
     def text(self) -> str:
         """The goal in one line."""
         sign = "<=" if self.most else ">="
-        words = (("target", self.now), ("later", self.later), ("aim", self.aim))
-        return ", ".join(f"{word} {sign} {value:g}" for word, value in words if value is not None) or "no target yet"
+        words = (("first", self.first), ("target", self.target), ("aim", self.aim))
+        return ", ".join(f"{word} {sign} {value:g}" for word, value in words if value is not None) or "no target"
+
+    def _reaches(self, value: float, goal: float) -> bool:
+        return value <= goal if self.most else value >= goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,9 @@ class Ratio:
     def line(self) -> str:
         """The ratio as it is printed."""
         spread = f" [{self.spread[0]:.2f}-{self.spread[1]:.2f}]" if self.spread else ""
-        verdict = {True: "met", False: "MISSED", None: "-"}[self.goal.met(self.value)]
-        return f"{self.name:<58} {self.value:6.2f}{spread:<16} {verdict:<7}{self.goal.text()}"
+        verdict = {"aim": "met, and the aim", "first": "MISSED, first met", "missed": "MISSED"}
+        found = self.goal.verdict(self.value)
+        return f"{self.name:<58} {self.value:6.2f}{spread:<16} {verdict.get(found, found or '-'):<18}{self.goal.text()}"
 
 
 @dataclass(slots=True)

@@ -20,8 +20,7 @@ from .populate import HOLDER, NOW, RARE_AGENCY, RARE_OPERATION, USUAL_AGENCY, US
 from .servers import Postgres
 
 FLAT = Goal(3.0, 3.0, 1.5, most=True)
-COUNTS = Goal(10.0, 10.0, 2.0, most=True)
-UNGATED = Goal(None, 3.0, 1.5, most=True)
+COUNTS = Goal(None, 10.0, 2.0, most=True)
 _ME = Moderator(HOLDER, "Moderator One")
 _PAGE, _COUNTS = "queue page", "counts"
 _FILTERS = {

@@ -100,9 +100,7 @@ def gunicorn(app: str, database: Database, *, workers: int = 2, threads: int = 4
     command = [sys.executable, "-m", "gunicorn", f"tests.bench.{app}", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--threads", str(threads), "--worker-class", "gthread"]
     command += ["--config", str(Path(__file__).with_name("gunicorn.conf.py"))]
-    environment = {**os.environ, "BENCH_URL": database.url}
-    environment |= {"BENCH_SCHEMA": database.schema} if database.schema else {}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(database), start_new_session=True)
     try:
         _listens(port)
         _wait_for(port, process, workers)
@@ -114,6 +112,11 @@ def gunicorn(app: str, database: Database, *, workers: int = 2, threads: int = 4
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def environment(database: Database) -> dict[str, str]:
+    """Return the environment by which a subject finds its database."""
+    return {**os.environ, "BENCH_URL": database.url, **({"BENCH_SCHEMA": database.schema} if database.schema else {})}
 
 
 def _free_port() -> int:

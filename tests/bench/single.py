@@ -1,8 +1,14 @@
-"""Single intake under gunicorn, over a bare Flask view with one raw INSERT and COMMIT on the same kind of database."""
+"""Single intake under gunicorn, over what does less of it on the same kind of database.
+
+The floor is a bare Flask view with one raw INSERT and COMMIT; the peer an ordinary Django REST framework project with
+JSON Web Tokens that checks the same document and writes one row (``tests.bench.drf``).
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +24,11 @@ from . import floors
 from .apps import prepared
 from .figures import Goal, Result, over, spread
 from .load import Load, generator, load
-from .servers import Database, Gunicorn, Postgres, gunicorn
+from .servers import ROOT, Database, Gunicorn, Postgres, environment, gunicorn
 
 RATE = Goal(0.30, 0.45, 0.65)
 CPU = Goal(3.0, 2.2, 1.6, most=True)
+PEER = Goal(None, 2.0, 3.0)
 
 
 @dataclass(slots=True)
@@ -40,17 +47,19 @@ class _Subject:
 
 
 def run(where: Path, server: Postgres, *, quick: bool) -> Result:
-    """Measure all four subjects in interleaved rounds."""
+    """Measure all six subjects in interleaved rounds."""
     rounds, seconds = (2, 2.0) if quick else (5, 4.0)
     with ExitStack() as stack:
         subjects = [
             stack.enter_context(one)
             for engine in ("SQLite", "PostgreSQL")
-            for one in (_floor(where, server, engine), _intake(where, server, engine))
+            for one in (_floor(where, server, engine), _intake(where, server, engine), _peer(where, server, engine))
         ]
         for number in range(-1, rounds):
             for place, subject in enumerate(subjects):
-                _measure(subject, 1.0 if number < 0 else seconds, series=(number + 1) * 4 + place, where=where)
+                _measure(
+                    subject, 1.0 if number < 0 else seconds, series=(number + 1) * len(subjects) + place, where=where
+                )
         for subject in subjects:
             _check_stored(subject)
     return _result(subjects, seconds)
@@ -84,6 +93,24 @@ def _intake(where: Path, server: Postgres, engine: str) -> Iterator[_Subject]:
     with gunicorn("apps:intake_app()", database) as running:
         yield _Subject("intake", engine, running, token, mount)
     mount.storage.dispose()
+
+
+@contextmanager
+def _peer(where: Path, server: Postgres, engine: str) -> Iterator[_Subject]:
+    database = Database(engine, f"sqlite:///{where / 'drf.db'}") if engine == "SQLite" else server.database()
+    token = _drf(database)
+    with gunicorn("drf.wsgi:application", database) as running:
+        subject = _Subject("DRF + JWT, one row", engine, running, token, None)
+        yield subject
+    answered, rows = sum(one.requests for one in subject.loads), int(_drf(database, "count"))
+    if rows < answered:
+        raise RuntimeError(f"{answered} referrals were answered by the peer, but {rows} are stored")
+
+
+def _drf(database: Database, *arguments: str) -> str:
+    command = [sys.executable, "-m", "tests.bench.drf", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment(database), stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
 
 
 def _check_stored(subject: _Subject) -> None:
@@ -121,13 +148,21 @@ def _result(subjects: list[_Subject], seconds: float) -> Result:
                 f"{median(one.p99_ms for one in subject.loads):.0f}",
             )
         )
-    for floor, intake in (subjects[0:2], subjects[2:4]):
+    for floor, intake, peer in (subjects[0:3], subjects[3:6]):
         result.ratios.append(over(f"single intake, requests, {intake.engine}", intake.rates, floor.rates, RATE))
         result.ratios.append(over(f"single intake, CPU per request, {intake.engine}", intake.cpu, floor.cpu, CPU))
+        result.ratios.append(
+            over(f"single intake over DRF + JWT, requests, {intake.engine}", intake.rates, peer.rates, PEER)
+        )
     rounds = len(subjects[0].loads)
     result.notes.append(
         f"gunicorn, 2 workers of 4 threads, 8 connections, {rounds} interleaved rounds of {seconds:g} s; load by "
         f"{generator()}. The referral has 2 items, which become 2 cases; reference and content are new each time. "
         "CPU counts the server's processes and PostgreSQL's, not the load generator."
+    )
+    result.notes.append(
+        "DRF + JWT is tests/bench/drf: an ordinary project of Django REST framework and simplejwt, two middlewares, "
+        "connections kept, the same pragmas. It reads the user with each request, checks the document with nested "
+        "serializers outside any transaction, and writes one row: no journal, no callback, nothing resolved or joined."
     )
     return result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from egress import Egress
 from test_guard import NAME, Wire, of_layer
 
 from notice_intake.delivery.fetch import LARGEST, Fetcher, FetchFailed
@@ -112,3 +113,53 @@ def test_a_certificate_of_another_name_is_refused(
 
 def test_the_limit_is_below_what_the_guard_takes_off_the_wire() -> None:
     assert LARGEST < 65_536
+
+
+def test_the_operators_own_proxy_is_asked_for_a_tunnel_to_the_name(
+    authority: Authority, resolver: Resolver, tls_receiver: Callable[..., Receiver]
+) -> None:
+    receiver = tls_receiver(NAME)
+    egress = Egress(receiver.port)
+    fetcher = Fetcher(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file))
+    assert fetcher.get(f"https://{NAME}/ok").body == b"ok"
+    assert egress.asked == [f"CONNECT {NAME}:443 HTTP/1.0"]
+    assert resolver.asked == [], "resolving is the proxy's part"
+    assert receiver.asked_names == [NAME]
+    (seen,) = receiver.seen
+    assert seen.head.startswith("GET /ok HTTP/1.1")
+    assert (seen.headers["host"], seen.headers["accept"]) == (NAME, "application/json")
+    egress.close()
+
+
+def test_through_the_proxy_the_policy_the_certificate_and_the_limits_still_count(
+    authority: Authority, tls_receiver: Callable[..., Receiver]
+) -> None:
+    receiver, other = tls_receiver(NAME), tls_receiver("other.agency.example")
+    egress, astray = Egress(receiver.port), Egress(other.port)
+    fetcher = Fetcher(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file), total_timeout=1)
+    for url in ("https://127.0.0.1/", "http://agency.example/", "https://db.internal/"):
+        assert reason(url, fetcher) == "blocked"
+    assert egress.asked == []
+    assert reason(f"https://{NAME}/redirect", fetcher) == "status 302"
+    assert reason(f"https://{NAME}/large", fetcher) == "too large"
+    assert receiver.pushed < 8_000_000
+    for path in ("/hang", "/drip-head", "/drip-body"):
+        started = time.monotonic()
+        assert reason(f"https://{NAME}{path}", fetcher) in ("timeout", "connect")
+        assert time.monotonic() - started < 3
+    assert reason(f"https://{NAME}/", Fetcher(CallbackPolicy(proxy=astray.url), ca_file=str(authority.file))) == "tls"
+    assert other.seen == []
+    egress.close()
+    astray.close()
+
+
+def test_a_proxy_that_refuses_is_a_failure_to_connect() -> None:
+    egress = Egress(9, status=b"403 Forbidden")
+    assert reason(f"https://{NAME}/", Fetcher(CallbackPolicy(proxy=egress.url))) == "connect"
+    assert len(egress.asked) == 1
+    egress.close()
+
+
+def test_nothing_goes_past_a_proxy_that_is_down(wire: Wire) -> None:
+    assert reason(f"https://{NAME}/", Fetcher(CallbackPolicy(proxy="http://127.0.0.1:9"))) == "connect"
+    assert wire.attempted == [("127.0.0.1", 9)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from egress import Egress
 
 from notice_intake.delivery.policy import CallbackPolicy, CallbackRefused, check_callback_url
 from notice_intake.delivery.sender import Answer, Sender
@@ -228,47 +229,11 @@ def test_a_receiver_without_tls_is_a_tls_failure(loopback: Sender) -> None:
     assert (answer.status, answer.failure) == (None, "tls")
 
 
-class Egress:
-    """An operator's proxy: opens tunnels to one receiver, and notes what it was asked for."""
-
-    def __init__(self, lead_to: Receiver, *, status: bytes = b"200 OK") -> None:
-        self.asked: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._lead_to, self._status = lead_to, status
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        asked = b""
-        while b"\r\n\r\n" not in asked:
-            asked += connection.recv(4096)
-        self.asked.append(asked.split(b"\r\n")[0].decode())
-        connection.sendall(b"HTTP/1.1 " + self._status + b"\r\n\r\n")
-        if not self._status.startswith(b"200"):
-            connection.close()
-            return
-        inner = socket.create_connection(("127.0.0.1", self._lead_to.port))
-        for one, other in ((connection, inner), (inner, connection)):
-            threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _copy(one: socket.socket, other: socket.socket) -> None:
-        try:
-            while piece := one.recv(4096):
-                other.sendall(piece)
-        except OSError:
-            pass
-
-    def close(self) -> None:
-        self._listener.close()
-
-
 def test_the_operators_own_proxy_is_asked_for_a_tunnel_to_the_name(
     authority: Authority, resolver: Resolver, tls_receiver: Callable[..., Receiver]
 ) -> None:
     receiver = tls_receiver(NAME)
-    egress = Egress(receiver)
+    egress = Egress(receiver.port)
     sender = Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file))
     answer = post(sender, f"https://{NAME}/ok")
     assert (answer.status, answer.failure) == (200, None)
@@ -284,7 +249,7 @@ def test_through_the_proxy_the_policy_and_the_certificate_still_count(
     authority: Authority, tls_receiver: Callable[..., Receiver]
 ) -> None:
     receiver = tls_receiver("other.agency.example")
-    egress = Egress(receiver)
+    egress = Egress(receiver.port)
     sender = Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file))
     for url in ("https://127.0.0.1/", "http://agency.example/", "https://db.internal/"):
         assert post(sender, url).failure == "blocked"
@@ -298,7 +263,7 @@ def test_a_proxy_that_refuses_is_a_failure_to_connect(
     authority: Authority, tls_receiver: Callable[..., Receiver]
 ) -> None:
     receiver = tls_receiver(NAME)
-    egress = Egress(receiver, status=b"403 Forbidden")
+    egress = Egress(receiver.port, status=b"403 Forbidden")
     answer = post(Sender(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file)), f"https://{NAME}/")
     assert (answer.status, answer.failure) == (None, "connect")
     egress.close()

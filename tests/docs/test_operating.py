@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,7 +23,6 @@ from notice_intake.flows.lines import FIRST, MOST
 from notice_intake.flows.retrying import LONGEST_WAIT as LONGEST_RETRY
 from notice_intake.flows.work import EFFECTS, SWEEP_EVERY
 from notice_intake.settings import Settings
-from notice_intake.store import migrate
 from notice_intake.store.leases import LEASE
 
 PAGE = text("operating.md")
@@ -264,23 +261,6 @@ def test_the_connections_are_as_many_as_the_table_says(tmp_path):
     pool = Storage.from_url("postgresql://nobody@db.example/none")._engine.pool
     assert f"up to {pool.size() + pool._max_overflow} for each process" in FLAT
     assert Settings().worker_threads == 32
-
-
-def test_a_backup_of_a_database_in_use_is_whole(tmp_path):
-    if shutil.which("sqlite3") is None:
-        pytest.skip("the sqlite3 command is not installed")
-    for folder in ("instance", "backup"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "instance" / "notice_intake.key").write_text("k" * 40)
-    storage = Storage.from_url(f"sqlite:///{tmp_path / 'instance' / 'notice_intake.db'}")
-    migrate.upgrade(storage)
-    (commands,) = re.findall(r"((?:^    (?:sqlite3|cp) .*\n)+)", section(PAGE, "## Backups"), re.MULTILINE)
-    subprocess.run(["/bin/sh", "-ec", commands], cwd=tmp_path, check=True, timeout=30)
-    copy = Storage.from_url(f"sqlite:///{tmp_path / 'backup' / 'notice_intake.db'}")
-    assert migrate.current(copy) == migrate.head()
-    assert (tmp_path / "backup" / "notice_intake.key").exists()
-    storage.dispose()
-    copy.dispose()
 
 
 def test_the_unit_file_restarts_for_ever():

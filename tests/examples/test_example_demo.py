@@ -68,6 +68,11 @@ def test_the_demo_that_stays_up_prints_where_to_go_and_ends_its_children(run, tm
     printed = "".join(lines)
     assert "/notices/desk/" in printed, printed
     assert "low-water" in printed
+    (command,) = [line.split() for line in lines if "conformance" in line]
+    tried = subprocess.run(
+        [*command, "--only", "access", "--only", "keys"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (tried.returncode, "0 are broken" in tried.stdout) == (0, True), tried.stdout + tried.stderr
     pids = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     assert len(pids) >= 7
     process.send_signal(signal.SIGINT)

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,64 +14,34 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from bench.servers import ROOT, tree
+from bench.servers import ROOT
 from flask import Flask
+from sqlalchemy import func, select
 
-from notice_intake.flows import agencies, journal_check
+from notice_intake.errors import TemporarilyUnavailable
+from notice_intake.flows import agencies, journal_check, retention
 from notice_intake.store import migrate
 
 from . import host, reading
-from .databases import Database, Postgres, Sqlite
-from .invariants import Seen, Violation, check
+from .databases import BackupFailed, Database, Postgres, Sqlite
+from .invariants import check, check_restored
 from .load import Client, Moderator
 from .receivers import MANNERS, Receiver
+from .rows import Seen, Stored, Violation
+from .service import Service
 
 ENGINES: dict[str, Callable[..., Database]] = {"sqlite": Sqlite, "postgresql": Postgres}
 _INSTRUMENTS = ["eu.iru.referral"]
 _AGENCIES = 4
-
-
-@dataclass
-class Service:
-    """A process that is killed and started again."""
-
-    name: str
-    command: list[str]
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    #: How often it ended although nobody killed it.
-    fell: int = 0
-
-    def start(self) -> None:
-        """Start it where it does not run."""
-        if self.process is not None and self.process.poll() is None:
-            return
-        if self.process is not None and self.process.returncode not in (-signal.SIGKILL, None):
-            self.fell += 1
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-
-    def signal(self, number: int) -> None:
-        """Send a signal to it and to its children."""
-        if self.process is not None and self.process.poll() is None:
-            with suppress(OSError):
-                os.killpg(self.process.pid, number)
-
-    def kill(self) -> None:
-        """``kill -9``, it and its children."""
-        self.signal(signal.SIGKILL)
-        if self.process is not None:
-            self.process.wait()
-
-    def pids(self) -> list[int]:
-        """Its processes."""
-        return tree(self.process.pid) if self.process is not None and self.process.poll() is None else []
+_DAY = 86_400
+#: Longer than the period after which the referrals here may be purged.
+_HALF_A_YEAR = 190 * _DAY
+_PURGE = "purge killed"
+#: What counts itself, if it came to be.
+_COUNTED = (_PURGE, "worker killed while it delivers", "backup taken")
 
 
 @dataclass
@@ -90,20 +59,37 @@ class Tally:
     delivered: int = 0
     arrivals: int = 0
     entries: int = 0
+    purged: int = 0
+    backups: int = 0
     fell: int = 0
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Add what happened on another platform."""
+        for one in fields(self):
+            if one.name != "engine":
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def count(self, kind: str) -> int:
         """Return how many violations there are of a kind."""
         return sum(one.kind == kind for one in self.violations)
 
 
+@dataclass(frozen=True)
+class Backup:
+    """A saved database, and what had been seen before it was begun."""
+
+    file: Path
+    seen: Seen
+    anchors: list[journal_check.Anchor]
+
+
 class Arena:
     """One database with all its processes. Use it as a context: it ends what it started."""
 
-    def __init__(self, engine: str, root: Path, *, seed: int, mount: bool = True, workers: int = 2) -> None:
+    def __init__(self, engine: str, root: Path, *, seed: str, mount: bool = True, workers: int = 2) -> None:
         self.tally, self._root, self._seed = Tally(engine), root, seed
         self._stack = ExitStack()
         self.database = ENGINES[engine](root, mount=mount)
@@ -112,7 +98,7 @@ class Arena:
         self.mount = host.mount_on(Flask("reader"), root, self.database.url)
         self._stack.callback(self.mount.storage.dispose)
         migrate.upgrade(self.mount.storage)
-        self.receivers = [Receiver(seed + number) for number in range(_AGENCIES)]
+        self.receivers = [Receiver(f"{seed} receiver {number}") for number in range(_AGENCIES)]
         self._port = _free_port()
         self.clients = [self._enrolled(number, one) for number, one in enumerate(self.receivers)]
         dice = [random.Random(f"{seed} moderator {number}") for number in range(2)]
@@ -120,7 +106,10 @@ class Arena:
         self.web = self._service("web", *_gunicorn(self._port))
         work = ("-m", "flask", "--app", "tests.faults.host", "notice-intake", "work")
         self.workers = [self._service(f"worker {number}", *work) for number in range(1, workers + 1)]
+        self.purge = self._service("purge", "-m", "flask", "--app", "tests.faults.host", "notice-intake", "purge")
+        self.purge.ends = True
         self.services = [self.web, *self.workers]
+        self._backups: list[Backup] = []
         self._anchors: list[journal_check.Anchor] = []
         self._started = time.monotonic()
 
@@ -131,7 +120,7 @@ class Arena:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self.services:
+        for one in (*self.services, self.purge):
             one.kill()
         for receiver in self.receivers:
             receiver.close()
@@ -139,11 +128,15 @@ class Arena:
 
     def round(self, plan: list[str], dice: random.Random) -> list[Violation]:
         """Load everything, inject the faults of ``plan``, heal, wait until nothing is due, and check."""
+        if _PURGE in plan:
+            self._prepare_to_age(dice)
         stop = threading.Event()
         callers = [one.send for one in self.clients] + [one.decide for one in self.moderators]
         threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in callers]
         for one in threads:
             one.start()
+        if _PURGE in plan:
+            self._age(dice)
         for kind in plan:
             time.sleep(dice.uniform(0.05, 0.6))
             self._inject(kind, dice)
@@ -157,7 +150,7 @@ class Arena:
             one.join(30)
         self._heal()
         self._drain()
-        return self._check()
+        return self._check(overdue=self._purge_the_rest() if _PURGE in plan else 0)
 
     def keep(self) -> None:
         """Copy the file of an SQLite database to where the logs are: its disk goes."""
@@ -168,6 +161,7 @@ class Arena:
         """Return the faults that can be injected here, by name."""
         own = ("web killed", "web process killed", "worker killed", "worker killed while it delivers")
         more = ("all killed", "worker stalled past its lease", "clock forward", "clock back", "disk full")
+        more += (_PURGE, "backup taken")
         return [*own, *more, "platform poisoned", *self.database.faults, *(f"endpoint: {one}" for one in MANNERS)]
 
     def _inject(self, kind: str, dice: random.Random) -> None:
@@ -179,7 +173,7 @@ class Arena:
             self.database.heal()
         else:
             getattr(self, "_" + kind.replace(" ", "_"))(dice)
-        if kind != "worker killed while it delivers":
+        if kind not in _COUNTED:
             self.tally.faults[kind] += 1
 
     def _web_killed(self, _dice: random.Random) -> None:
@@ -204,7 +198,7 @@ class Arena:
         dice.choice(healthy).strike = strike
 
     def _all_killed(self, _dice: random.Random) -> None:
-        for one in self.services:
+        for one in (*self.services, self.purge):
             one.signal(signal.SIGKILL)
 
     def _worker_stalled_past_its_lease(self, dice: random.Random) -> None:
@@ -221,7 +215,7 @@ class Arena:
         self.clock.jump(-dice.choice((5, 60, 3600, 90_000)))
 
     def _disk_full(self, dice: random.Random) -> None:
-        users = [pid for one in self.services for pid in one.pids()]
+        users = [pid for one in (*self.services, self.purge) for pid in one.pids()]
         self.database.disk.fill(self.database.writers() or users)
         time.sleep(dice.uniform(0.4, 1.2))
         self.database.disk.relieve()
@@ -230,6 +224,69 @@ class Arena:
 
     def _platform_poisoned(self, _dice: random.Random) -> None:
         (self._root / "poison").touch()
+
+    def _prepare_to_age(self, dice: random.Random) -> None:
+        """Give tokens that last for the half-year that follows, move on to other content, place some legal holds."""
+        now = self.mount.clock()
+        for client in self.clients:
+            # Some of the content stays: what is referred again is not purged.
+            client.first += 300
+            # Twice, so that none is left that runs out in the course of it.
+            for _ in range(2):
+                client.token = agencies.rotate(self.mount, client.agency, now=now).token
+        table = self.mount.storage.tables.referral
+        with self.mount.storage.read() as tx:
+            known = list(
+                tx.execute(select(table.c.id).where(table.c.purged_at.is_(None)).order_by(table.c.id)).scalars()
+            )
+        for name in dice.sample(known, min(3, len(known))):
+            retention.place_hold(self.mount, name, reference="file 1", until=None, now=now)
+
+    def _age(self, dice: random.Random) -> None:
+        """Have what the rounds before left be old enough to be purged, and begin with that."""
+        # A worker would sweep it away before the command has started.
+        for one in self.workers:
+            one.kill()
+            self.tally.faults["worker killed"] += 1
+        self.clock.jump(_HALF_A_YEAR)
+        self._purge_killed(dice)
+        self._tend()
+        self.purge.start()
+
+    def _purge_killed(self, dice: random.Random) -> None:
+        self.purge.start()
+        before, ends = self._slices(), time.monotonic() + 8
+        while self.purge.pids() and self._slices() == before and time.monotonic() < ends:
+            time.sleep(0.01)
+        time.sleep(dice.uniform(0, 0.06))
+        if self.purge.pids():
+            self.purge.kill()
+            self.tally.faults[_PURGE] += 1
+
+    def _slices(self) -> int:
+        """Return how many slices the command has purged so far; -1 where the database is not there to be asked."""
+        table = self.mount.storage.tables.journal
+        mine = (table.c.action == "retention.purged") & (table.c.actor_kind == "operator")
+        with suppress(TemporarilyUnavailable), self.mount.storage.read() as tx:
+            return int(tx.execute(select(func.count()).select_from(table).where(mine)).scalar_one())
+        return -1
+
+    def _purge_the_rest(self) -> int:
+        """Purge what is still due; return how many cases are left that should not be."""
+        # What stood in the way is looked at again within a day.
+        self.clock.jump(2 * _DAY)
+        self.purge.finish(60)
+        ends = time.monotonic() + 15
+        while (left := reading.overdue(self.mount)) and time.monotonic() < ends:
+            time.sleep(0.2)
+        return left
+
+    def _backup_taken(self, _dice: random.Random) -> None:
+        backup = Backup(self._root / f"backup-{len(self._backups)}", self._seen(), list(self._anchors))
+        with suppress(BackupFailed):
+            self.database.back_up(backup.file)
+            self._backups.append(backup)
+            self.tally.faults["backup taken"] += 1
 
     def _tend(self) -> None:
         for one in self.services:
@@ -262,16 +319,38 @@ class Arena:
                 step, still = min(2 * step, 7200), 0
             time.sleep(0.25)
 
-    def _check(self) -> list[Violation]:
-        stored = reading.stored(self.mount, since=self._anchors)
-        applied = host.applied(self._root / "applied")
-        seen = Seen(
-            acknowledged=[one for client in self.clients for one in client.acknowledged],
-            taken=[one for moderator in self.moderators for one in moderator.taken],
+    def _seen(self) -> Seen:
+        return Seen(
+            acknowledged=[one for client in self.clients for one in list(client.acknowledged)],
+            taken=[one for moderator in self.moderators for one in list(moderator.taken)],
             arrivals=[one for receiver in self.receivers for one in receiver.arrivals],
-            applied=applied,
+            applied=host.applied(self._root / "applied"),
         )
-        found = check(stored, seen)
+
+    def _restored(self, backup: Backup) -> Stored:
+        """Restore a backup, and read and check it as if it were the database."""
+        with self.database.restored(backup.file) as url:
+            mount = host.mount_on(Flask("restored"), self._root, url)
+            try:
+                return reading.stored(mount, since=backup.anchors)
+            finally:
+                mount.storage.dispose()
+                backup.file.unlink()
+
+    def _check_backups(self, seen: Seen) -> list[Violation]:
+        found: list[Violation] = []
+        for one in self._backups:
+            then = replace(seen, acknowledged=one.seen.acknowledged, taken=one.seen.taken)
+            broken = check_restored(self._restored(one), then)
+            found += [replace(each, about=f"{each.about}, in a backup that was restored") for each in broken]
+            self.tally.backups += 1
+        self._backups.clear()
+        return found
+
+    def _check(self, *, overdue: int) -> list[Violation]:
+        stored = replace(reading.stored(self.mount, since=self._anchors), overdue=overdue)
+        seen = self._seen()
+        found = check(stored, seen) + self._check_backups(seen)
         for client in self.clients:
             found += [Violation("lost", f"{client.agency}: never acknowledged") for _ in client.open]
         tally = self.tally
@@ -282,7 +361,9 @@ class Arena:
         tally.decisions, tally.effected = len(stored.decisions), sum(one.effected for one in stored.decisions)
         tally.due, tally.delivered = len(callbacks), sum(row.state == "done" for row in callbacks)
         tally.arrivals, tally.entries = len(seen.arrivals), len(stored.journal)
-        tally.fell, tally.seconds = sum(one.fell for one in self.services), time.monotonic() - self._started
+        tally.purged = sum(one.state == "purged" for one in stored.cases)
+        tally.fell = sum(one.fell for one in (*self.services, self.purge))
+        tally.seconds = time.monotonic() - self._started
         tally.violations, tally.surprises = found, [line for client in self.clients for line in client.surprises]
         return found
 

@@ -6,15 +6,17 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench.servers import tree
+from sqlalchemy import make_url
 
 _FILE_LIMIT = 65_536
 
@@ -61,6 +63,10 @@ class Disk:
             subprocess.run(["umount", "--lazy", str(self.where)], capture_output=True, check=False)
 
 
+class BackupFailed(Exception):
+    """The database was not there to be saved."""
+
+
 class Database(Protocol):
     """A database under fire."""
 
@@ -71,6 +77,12 @@ class Database(Protocol):
 
     def writers(self) -> list[int]:
         """Return the processes of its own that write."""
+
+    def back_up(self, file: Path) -> None:
+        """Save it while it is in use, as docs/operating.md says. Raises ``BackupFailed``."""
+
+    def restored(self, file: Path) -> AbstractContextManager[str]:
+        """Restore what was saved to an empty place; give its URL."""
 
     def heal(self) -> None:
         """Have it run again."""
@@ -90,6 +102,20 @@ class Sqlite:
     def writers(self) -> list[int]:
         """None: whoever uses it writes it."""
         return []
+
+    def back_up(self, file: Path) -> None:
+        """``VACUUM INTO``."""
+        try:
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"), timeout=30)) as connection:
+                connection.execute("VACUUM INTO ?", (str(file),))
+        except sqlite3.Error as error:
+            file.unlink(missing_ok=True)
+            raise BackupFailed from error
+
+    @contextmanager
+    def restored(self, file: Path) -> Iterator[str]:
+        """The file is the database."""
+        yield f"sqlite:///{file}"
 
     def heal(self) -> None:
         """Nothing runs."""
@@ -121,6 +147,26 @@ class Postgres:
         pid = self._pid()
         return tree(pid) if pid else []
 
+    def back_up(self, file: Path) -> None:
+        """``pg_dump``."""
+        try:
+            self._run("pg_dump", "--format=custom", f"--file={file}", self.url)
+        except subprocess.SubprocessError as error:
+            file.unlink(missing_ok=True)
+            raise BackupFailed from error
+
+    @contextmanager
+    def restored(self, file: Path) -> Iterator[str]:
+        """``createdb`` and ``pg_restore``, on the same server."""
+        url = make_url(self.url).set(database="restored").render_as_string(hide_password=False)
+        self._run("createdb", f"--maintenance-db={self.url}", "restored")
+        try:
+            options = ("--exit-on-error", "--single-transaction", "--no-owner")
+            self._run("pg_restore", *options, f"--dbname={url}", str(file))
+            yield url
+        finally:
+            self._run("dropdb", "--force", f"--maintenance-db={self.url}", "restored")
+
     def heal(self) -> None:
         """Start it where it does not run; what a killed server leaves behind may hold its memory for a while."""
         for _ in range(60):
@@ -136,6 +182,10 @@ class Postgres:
         with suppress(Exception):
             self._server.cleanup()
         self.disk.close()
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [str(self._server.bin_path / name), *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     def _asks(self) -> bool:
         import psycopg

@@ -117,8 +117,8 @@ def mount_on(app: Flask, root: Path, url: str) -> Mount:
         journal_seal_seconds=1,
         undo_seconds=0,
         endpoint_disable_days=0,
-        # The clock jumps by days: what is purged for its age would look as if it were lost.
-        retention_days=0,
+        # For referrals the law's half a year counts: only a round with a purge moves the clock that far.
+        retention_days=90,
         rate_agency=0,
         rate_address=0,
         rate_failures=0,

@@ -6,159 +6,28 @@ The rows are those of the tables; the sightings are what clients, moderators, re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-#: What a violation can be called, and what it means.
-KINDS = {
-    "lost": "a referral was acknowledged, and is not stored as it was acknowledged",
-    "half": "a referral is stored without its items, an item without its case, or a decision without its case",
-    "twice": "one referral of an agency is stored twice, or was acknowledged under two ids",
-    "unjournalled": "something is stored, and the journal does not tell of it",
-    "decision lost": "a moderator was told that a decision is taken, and it is not stored",
-    "not effected": "a decision is neither carried out nor visibly waiting or given up",
-    "false effect": "a decision is noted as carried out, and the platform never did so",
-    "phantom effect": "the platform carried out what no stored decision asks for",
-    "untold": "an item has changed, and no callback tells of it",
-    "gap": "the callbacks of a referral are not numbered without gaps",
-    "undelivered": "a callback is neither delivered nor waiting in the agency's feed",
-    "false delivery": "a callback is noted as delivered, and the receiver never took it",
-    "phantom callback": "a receiver was told what is not stored",
-    "out of order": "a callback came before the one ahead of it had been taken",
-    "another id": "one change came under two ids, or one id with two bodies",
-    "badly signed": "a callback came with a signature that is not the platform's",
-    "stuck": "work is still due although everything is whole again",
-    "journal": "the journal does not verify",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing that does not hold."""
-
-    kind: str
-    about: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.about} ({KINDS[self.kind]})"
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A referral whose receipt reached its client."""
-
-    agency: str
-    reference: str
-    id: str
-    items: int
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A decision of which a moderator was told that it is taken."""
-
-    case: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A callback that reached a receiver, in the order of arrival; ``accepted`` says whether it took it (a 2xx).
-
-    ``at`` and ``accepted_at`` are counts of one clock of the receiver: what is smaller was earlier.
-    """
-
-    agency: str
-    id: str
-    referral: str
-    sequence: int
-    body: bytes
-    genuine: bool
-    at: int
-    accepted_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReferralRow:
-    id: str
-    agency: str
-    reference: str
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRow:
-    id: str
-    referral: str
-    case: str
-    status: str
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    id: str
-    state: str
-    decision: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    id: str
-    case: str
-    restrictive: bool
-    effected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WorkRow:
-    """A row of the outbox. ``told`` is what a callback says of its item: its id, status and outcome."""
-
-    id: str
-    kind: str
-    lane: str
-    position: int
-    state: str
-    decision: str | None = None
-    told: tuple[str, str, str | None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the tables hold."""
-
-    referrals: Sequence[ReferralRow] = ()
-    items: Sequence[ItemRow] = ()
-    cases: Sequence[CaseRow] = ()
-    decisions: Sequence[DecisionRow] = ()
-    work: Sequence[WorkRow] = ()
-    #: Pairs of object and action.
-    journal: frozenset[tuple[str, str]] = frozenset()
-    #: What the journal's own check finds, in words.
-    journal_faults: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen from outside."""
-
-    acknowledged: Sequence[Acknowledged] = ()
-    taken: Sequence[Taken] = ()
-    arrivals: Sequence[Arrival] = ()
-    #: Decisions that the platform says it carried out.
-    applied: frozenset[str] = frozenset()
-    journal_actions: Mapping[str, str] = field(
-        default_factory=lambda: {"referral": "referral.received", "decision": "decision.recorded"}
-    )
+from .rows import Seen, Stored, Told, Violation, told_by
 
 
 def check(stored: Stored, seen: Seen) -> list[Violation]:
     """Return everything that does not hold."""
-    found: list[Violation] = []
-    for rule in (_acknowledged, _whole, _journalled, _decided, _effected, _told, _delivered, _received, _idle):
-        found += rule(stored, seen)
-    return found
+    return [violation for rule in (*_ALWAYS, _idle) for violation in rule(stored, seen)]
+
+
+def check_restored(stored: Stored, seen: Seen) -> list[Violation]:
+    """Return what does not hold of a backup that was restored.
+
+    ``seen`` has what was acknowledged and taken before the backup was begun. Of what receivers and the platform saw
+    only that counts which the backup knows: the rest came later. Work may be due in it.
+    """
+    known, decided = {row.id for row in stored.work}, {row.id for row in stored.decisions}
+    arrivals = [one for one in seen.arrivals if one.id in known]
+    then = replace(seen, arrivals=arrivals, applied=seen.applied & decided)
+    return [violation for rule in _ALWAYS for violation in rule(stored, then)]
 
 
 def _acknowledged(stored: Stored, seen: Seen) -> Iterator[Violation]:
@@ -237,7 +106,7 @@ def _effected(stored: Stored, seen: Seen) -> Iterator[Violation]:
         yield Violation("phantom effect", applied)
 
 
-def _told(stored: Stored, _seen: Seen) -> Iterator[Violation]:
+def _told(stored: Stored, seen: Seen) -> Iterator[Violation]:
     callbacks = [row for row in stored.work if row.kind == "callback"]
     lanes = _grouped((row.lane, row) for row in callbacks)
     for referral in stored.referrals:
@@ -245,9 +114,12 @@ def _told(stored: Stored, _seen: Seen) -> Iterator[Violation]:
         if positions != list(range(1, referral.sequence + 1)):
             yield Violation("gap", f"{referral.id}: {positions} of {referral.sequence}")
     last: dict[str, tuple[int, str, str | None]] = {}
+    heard = {one.id: one.body for one in seen.arrivals if one.accepted_at is not None}
     for row in callbacks:
-        if row.told is not None:
-            item, status, outcome = row.told
+        # A purge empties callbacks that were delivered; what they said, their receivers have.
+        told: Told | None = told_by(heard[row.id]) if row.emptied and row.id in heard else row.told
+        if told is not None:
+            item, status, outcome = told
             last[item] = max(last.get(item, (0, "", None)), (row.position, status, outcome), key=lambda one: one[0])
     for item in stored.items:
         said = last.get(item.id, (0, "received", None))
@@ -294,8 +166,77 @@ def _idle(stored: Stored, _seen: Seen) -> Iterator[Violation]:
             yield Violation("stuck", f"{row.kind} {row.id}")
 
 
+_UNDECIDED = ("received", "in_review", "needs_clarification")
+
+
+def _purged(stored: Stored, _seen: Seen) -> Iterator[Violation]:
+    gone = {row.id for row in stored.cases if row.state == "purged"}
+    lanes = _grouped((row.lane, row) for row in stored.work)
+    items = _grouped((row.case, row) for row in stored.items)
+    named = _grouped((row.referral, row.case) for row in stored.items)
+    agencies = {row.id: row.agency for row in stored.referrals}
+    for row in stored.referrals:
+        emptied = tuple(not one.emptied for one in lanes[row.id] if one.kind == "callback")
+        yield from _parted(row.id, (*row.parts, *emptied), purged=row.purged_at is not None)
+        if (row.purged_at is None) == (gone >= set(named[row.id])) and named[row.id]:
+            left = len(set(named[row.id]) - gone)
+            kind = "half purged" if row.purged_at is None else "purged too soon"
+            yield Violation(kind, f"{row.id}: purged at {row.purged_at}, {left} of its cases are not")
+        if row.purged_at is not None:
+            yield from _in_the_way(row.id, lanes[row.id], held=bool({row.id, row.agency} & stored.held))
+    for case in stored.cases:
+        yield from _parted(case.id, case.parts, purged=case.id in gone)
+        for item in items[case.id]:
+            yield from _parted(item.id, item.parts, purged=case.id in gone)
+        if case.id in gone:
+            names = {case.id, *(item.referral for item in items[case.id])}
+            names |= {agencies[item.referral] for item in items[case.id] if item.referral in agencies}
+            yield from _in_the_way(case.id, lanes[case.id], held=bool(names & stored.held))
+            yield from (Violation("purged too soon", f"{it.id}: {it.status}") for it in items[case.id] if _open(it))
+    yield from _periods(stored, items)
+    done = gone | {row.id for row in stored.referrals if row.purged_at is not None}
+    yield from (Violation("unjournalled", f"the purge of {one}") for one in done - stored.purged)
+    yield from (Violation("half purged", f"{one}: the journal says it was purged") for one in stored.purged - done)
+    if stored.overdue:
+        yield Violation("kept too long", f"{stored.overdue} cases")
+
+
+def _periods(stored: Stored, items: dict[str, list[Any]]) -> Iterator[Violation]:
+    decisions = _grouped((row.case, row) for row in stored.decisions)
+    for case in stored.cases:
+        for decision in decisions[case.id]:
+            yield from _parted(decision.id, decision.parts, purged=case.state == "purged")
+        times = [row.changed_at for row in (*items[case.id], *decisions[case.id]) if row.changed_at is not None]
+        if case.state == "purged" and case.changed_at is not None and times:
+            kept = case.changed_at - max(times)
+            if kept < stored.period:
+                yield Violation("purged too soon", f"{case.id}: {kept} after its last change")
+
+
+def _open(item: Any) -> bool:
+    return item.status in _UNDECIDED
+
+
+def _parted(name: str, parts: tuple[bool, ...], *, purged: bool) -> Iterator[Violation]:
+    if purged and any(parts):
+        yield Violation("half purged", f"{name}: purged, and something of it is left: {parts}")
+    if not purged and not all(parts):
+        yield Violation("half purged", f"{name}: not purged, and something of it is gone: {parts}")
+
+
+def _in_the_way(name: str, work: list[Any], *, held: bool) -> Iterator[Violation]:
+    if held:
+        yield Violation("purged too soon", f"{name}: under a hold")
+    for row in work:
+        if row.state in ("due", "dead"):
+            yield Violation("purged too soon", f"{name}: {row.kind} {row.id} is {row.state}")
+
+
 def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = defaultdict(list)
     for key, value in pairs:
         found[key].append(value)
     return found
+
+
+_ALWAYS = (_acknowledged, _whole, _journalled, _decided, _effected, _told, _delivered, _received, _purged)

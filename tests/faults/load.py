@@ -15,7 +15,7 @@ from typing import Any
 from notice_intake.testing import FakeAgency
 
 from .host import PREFIX
-from .invariants import Acknowledged, Taken
+from .rows import Acknowledged, Taken
 
 _REST = 0.02
 
@@ -35,6 +35,8 @@ class Client:
     tries: int = 0
     #: Sent, and not answered yet.
     open: list[list[dict[str, Any]]] = field(default_factory=list)
+    #: The content that it refers is numbered from here on.
+    first: int = 0
     _number: int = 0
 
     def send(self, stop: threading.Event) -> None:
@@ -53,7 +55,10 @@ class Client:
 
     def _document(self) -> dict[str, Any]:
         self._number += 1
-        links = [f"https://platform.example/p{self.dice.randrange(400)}" for _ in range(self.dice.choice((1, 1, 3)))]
+        links = [
+            f"https://platform.example/p{self.first + self.dice.randrange(400)}"
+            for _ in range(self.dice.choice((1, 1, 3)))
+        ]
         changes = {"agency_reference": f"{self.name}-{self._number}"}
         return FakeAgency(None, self.token).document(*dict.fromkeys(links), **changes)
 

@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import select
 
 from notice_intake.core.codes import RESTRICTIVE
-from notice_intake.flows import journal_check, sealing
+from notice_intake.core.retention import COMPLAINTS
+from notice_intake.flows import journal_check, retention, sealing
 from notice_intake.flows.mount import Mount
 from notice_intake.store.storage import Tx
 
-from .invariants import CaseRow, DecisionRow, ItemRow, ReferralRow, Stored, WorkRow
+from .rows import CaseRow, DecisionRow, ItemRow, ReferralRow, Stored, WorkRow, told_by
+
+_PURGED = "retention.purged"
 
 
 def stored(mount: Mount, *, since: list[journal_check.Anchor]) -> Stored:
@@ -27,7 +30,8 @@ def stored(mount: Mount, *, since: list[journal_check.Anchor]) -> Stored:
     faults = [one.text() for one in checked.faults]
     if checked.waiting:
         faults.append(f"{checked.waiting} entries wait for a seal")
-    return Stored(**found, journal_faults=faults)
+    period = max(mount.settings.periods.shortest(), COMPLAINTS.restricted)
+    return Stored(**found, journal_faults=faults, period=period)
 
 
 def due(mount: Mount) -> int:
@@ -37,27 +41,54 @@ def due(mount: Mount) -> int:
         return len(tx.execute(select(table.c.id).where(table.c.state == "due")).all())
 
 
+def overdue(mount: Mount) -> int:
+    """Return how many cases a purge would still find."""
+    return retention.survey(mount, now=mount.clock()).counts["cases"]
+
+
 def _rows(tx: Tx) -> dict[str, Any]:
     t = tx.tables
     every = {name: tx.execute(select(getattr(t, name))).all() for name in ("referral", "item", "case", "decision")}
-    work = tx.execute(select(t.outbox)).all()
     entries = tx.execute(select(t.journal.c.object, t.journal.c.action)).all()
+    purges = tx.execute(select(t.journal.c.payload).where(t.journal.c.action == _PURGED)).scalars()
     return {
-        "referrals": [ReferralRow(r.id, r.agency_id, r.agency_reference, r.sequence) for r in every["referral"]],
-        "items": [ItemRow(r.id, r.referral_id, r.case_id, r.status, r.outcome) for r in every["item"]],
-        "cases": [CaseRow(r.id, r.state, r.decision_id) for r in every["case"]],
-        "decisions": [
-            DecisionRow(r.id, r.case_id, r.outcome in RESTRICTIVE, r.effected_at is not None)
-            for r in every["decision"]
-            if r.undone_at is None
+        "referrals": [_referral(r) for r in every["referral"]],
+        "items": [
+            ItemRow(r.id, r.referral_id, r.case_id, r.status, r.outcome, _kept(r.target_key), r.updated_at)
+            for r in every["item"]
         ],
-        "work": [WorkRow(r.id, r.kind, r.lane, r.position, r.state, r.decision_id, _told(r)) for r in work],
+        "cases": [
+            CaseRow(r.id, r.state, r.decision_id, (*_kept(r.key), r.locator != ""), r.updated_at) for r in every["case"]
+        ],
+        "decisions": [_decision(r) for r in every["decision"] if r.undone_at is None],
+        "work": [_work(r) for r in tx.execute(select(t.outbox)).all()],
         "journal": frozenset((r.object, r.action) for r in entries),
+        "purged": frozenset(name for payload in purges for name in _named(payload)),
+        "held": frozenset(tx.execute(select(t.hold.c.object).where(t.hold.c.lifted_at.is_(None))).scalars()),
     }
 
 
-def _told(row: Any) -> tuple[str, str, str | None] | None:
-    if row.kind != "callback":
-        return None
-    data = json.loads(row.body)["data"]
-    return (data["item"], data["status"], data["outcome"]) if "item" in data else None
+def _referral(row: Any) -> ReferralRow:
+    parts = ("purged" not in json.loads(row.body), any(row.fingerprint), "salt" in json.loads(row.receipt)["journal"])
+    return ReferralRow(row.id, row.agency_id, row.agency_reference, row.sequence, parts, row.purged_at)
+
+
+def _decision(row: Any) -> DecisionRow:
+    changed = max(at for at in (row.decided_at, row.effected_at) if at is not None)
+    parts = (row.facts != "", row.moderator_id != "", row.moderator_name != "")
+    return DecisionRow(row.id, row.case_id, row.outcome in RESTRICTIVE, row.effected_at is not None, parts, changed)
+
+
+def _work(row: Any) -> WorkRow:
+    emptied = row.kind == "callback" and row.body is None
+    told = told_by(row.body) if row.kind == "callback" and not emptied else None
+    return WorkRow(row.id, row.kind, row.lane, row.position, row.state, row.decision_id, told, emptied)
+
+
+def _kept(key: str) -> tuple[bool, ...]:
+    return (not key.startswith("purged:"),)
+
+
+def _named(payload: bytes) -> list[str]:
+    facts = json.loads(payload)["facts"]
+    return [name for kind in ("case_ids", "referral_ids") for name in facts[kind].split(",") if name]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .invariants import Arrival
+from .rows import Arrival
 
 #: What a receiver can do instead of answering well.
 MANNERS = ("hang", "drip", "reset", "reset unread", "huge", "late", "errors", "garbage")
@@ -28,7 +28,7 @@ _RESET = struct.pack("ii", 1, 0)
 class Receiver:
     """The endpoint of one agency."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         self.agency = self.secret = ""
         #: One of ``MANNERS``; empty: as it should be.
         self.manner = ""

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from .arena import Tally
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+#: What ends a process with ``kill -9``, by whose it is.
+KILLS = {
+    "web": ("web killed", "web process killed", "all killed"),
+    "worker": ("worker killed", "worker killed while it delivers", "all killed"),
+    "database": ("database killed", "database backend killed"),
+    "purge": ("purge killed",),
+}
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 def rows(tallies: Sequence[Tally]) -> list[tuple[str, list[str]]]:
     """Return what happened, a line each, with a cell for each database."""
-    figures = {
+    figures: dict[str, Callable[[Tally], int]] = {
         "rounds": lambda t: t.rounds,
         "faults injected": lambda t: sum(t.faults.values()),
+        **{f"`kill -9` of {whose}": partial(_killed, kinds=kinds) for whose, kinds in KILLS.items()},
         "requests sent to have them": lambda t: t.requests,
         "referrals acknowledged": lambda t: t.acknowledged,
         "**lost**": lambda t: t.count("lost"),
@@ -28,12 +37,18 @@ def rows(tallies: Sequence[Tally]) -> list[tuple[str, list[str]]]:
         "arrivals at receivers, repeats included": lambda t: t.arrivals,
         "**out of order**": lambda t: t.count("out of order"),
         "changes that the journal tells of, verified": lambda t: t.entries if not t.count("journal") else 0,
+        "cases purged": lambda t: t.purged,
+        "backups taken under load, restored and checked": lambda t: t.backups,
         "other violations": lambda t: len(t.violations) - t.count("lost") - t.count("out of order"),
         "answers that were neither an acknowledgement nor 502/503": lambda t: len(t.surprises),
         "processes that ended without being killed": lambda t: t.fell,
         "seconds": lambda t: round(t.seconds),
     }
     return [(name, [str(take(one)) for one in tallies]) for name, take in figures.items()]
+
+
+def _killed(tally: Tally, *, kinds: Sequence[str]) -> int:
+    return sum(tally.faults[kind] for kind in kinds)
 
 
 def faults(tallies: Sequence[Tally]) -> list[tuple[str, list[str]]]:
@@ -55,14 +70,13 @@ def lines(tallies: Sequence[Tally]) -> list[str]:
     return found[:-1]
 
 
-def write(tallies: Sequence[Tally], *, seed: int, faults_each: int) -> Path:
-    """Write the page with what was measured; return where."""
+def write(tallies: Sequence[Tally], *, command: str) -> Path:
+    """Write the page with what was measured, by ``make faults`` with these options; return where."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     first, second = _tables(lines(tallies))
     text = (Path(__file__).with_name("page.md")).read_text()
     text = text.replace("{figures}", first).replace("{faults}", second)
-    most = max(one.rounds for one in tallies)
-    text = text.replace("{rounds}", str(most)).replace("{seed}", str(seed)).replace("{each}", str(faults_each))
+    text = text.replace("{command}", command)
     _PAGE.write_text(text.replace("{machine}", f"{platform.system()} {platform.machine()}, Python {version}"))
     return _PAGE
 

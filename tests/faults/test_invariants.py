@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from .invariants import (
+from .invariants import check, check_restored
+from .rows import (
     KINDS,
     Acknowledged,
     Arrival,
@@ -18,7 +21,6 @@ from .invariants import (
     Stored,
     Taken,
     WorkRow,
-    check,
 )
 
 
@@ -53,6 +55,52 @@ def work(number: int, **changes) -> list[WorkRow]:
 
 
 UNEFFECTED = [DecisionRow("dec", "cas", True, False)]
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+EARLIER = NOW - timedelta(days=200)
+TOLD = (None, ("decided", "removed"), ("effected", "removed"))
+
+
+def body(told: tuple[str, str] | None) -> bytes:
+    data = {"item": "itm", "status": told[0], "outcome": told[1]} if told else {}
+    return json.dumps({"data": data}).encode()
+
+
+#: The same after its purge.
+PURGED = replace(
+    STORED,
+    referrals=[replace(STORED.referrals[0], parts=(False, False), purged_at=NOW)],
+    items=[replace(STORED.items[0], parts=(False,), changed_at=EARLIER)],
+    cases=[replace(STORED.cases[0], state="purged", parts=(False,), changed_at=NOW)],
+    decisions=[replace(STORED.decisions[0], parts=(False,), changed_at=EARLIER)],
+    work=[replace(row, told=None, emptied=row.kind == "callback") for row in STORED.work],
+    purged=frozenset({"ref", "cas"}),
+    period=timedelta(days=184),
+)
+HEARD = replace(SEEN, arrivals=[arrival(number, body=body(told)) for number, told in enumerate(TOLD, 1)])
+#: What may not be, once something was purged.
+PURGES: list[tuple[str, dict]] = [
+    ("purged too soon", {"items": [replace(PURGED.items[0], changed_at=NOW - timedelta(days=183))]}),
+    ("purged too soon", {"decisions": [replace(PURGED.decisions[0], changed_at=NOW - timedelta(days=183))]}),
+    ("purged too soon", {"items": [replace(PURGED.items[0], status="received")]}),
+    ("purged too soon", {"work": [*PURGED.work[:3], replace(PURGED.work[3], state="dead")]}),
+    ("purged too soon", {"work": [*PURGED.work[:2], replace(PURGED.work[2], state="due"), PURGED.work[3]]}),
+    ("purged too soon", {"cases": STORED.cases}),
+    *(("purged too soon", {"held": frozenset({name})}) for name in ("agy", "ref", "cas")),
+    ("half purged", {"referrals": [replace(PURGED.referrals[0], parts=(False, True))]}),
+    ("half purged", {"referrals": STORED.referrals}),
+    ("half purged", {"referrals": [replace(PURGED.referrals[0], purged_at=None)]}),
+    ("half purged", {"items": [replace(PURGED.items[0], parts=(True,))]}),
+    ("half purged", {"cases": [replace(PURGED.cases[0], state="closed")]}),
+    ("half purged", {"cases": [replace(PURGED.cases[0], parts=(True,))]}),
+    ("half purged", {"decisions": [replace(PURGED.decisions[0], parts=(True,))]}),
+    ("half purged", {"work": [STORED.work[0], *PURGED.work[1:]]}),
+    ("half purged", {"purged": frozenset({"ref", "cas", "cas9"})}),
+    ("unjournalled", {"purged": frozenset({"ref"})}),
+    ("unjournalled", {"purged": frozenset({"cas"})}),
+    ("untold", {"items": [replace(PURGED.items[0], status="restored")]}),
+    ("lost", {"referrals": []}),
+    ("half", {"items": []}),
+]
 CASES: list[tuple[str, dict, dict]] = [
     ("lost", {"referrals": [], "items": [], "journal": STORED.journal}, {}),
     ("lost", {"referrals": [ReferralRow("ref", "agy", "R-2", 3)]}, {}),
@@ -93,6 +141,9 @@ CASES: list[tuple[str, dict, dict]] = [
     ("stuck", {"work": work(3, state="due")}, {}),
     ("stuck", {"work": work(4, state="due")}, {}),
     ("journal", {"journal_faults": ["entry 7"]}, {}),
+    ("half purged", {"referrals": [replace(STORED.referrals[0], parts=(True, False))]}, {}),
+    ("half purged", {"work": work(1, emptied=True)}, {"arrivals": HEARD.arrivals}),
+    ("kept too long", {"overdue": 1}, {}),
 ]
 
 
@@ -107,7 +158,43 @@ def test_each_violation_is_found_and_named(kind, stored, seen):
 
 
 def test_the_table_above_knows_every_kind():
-    assert {kind for kind, _, _ in CASES} == set(KINDS)
+    assert {kind for kind, *_ in (*CASES, *PURGES)} == set(KINDS)
+
+
+def test_a_purge_may_take_what_is_over():
+    assert check(PURGED, HEARD) == []
+
+
+@pytest.mark.parametrize(("kind", "stored"), PURGES)
+def test_what_a_purge_may_not_do_is_found_and_named(kind, stored):
+    found = check(replace(PURGED, **stored), HEARD)
+    assert kind in {one.kind for one in found}, found
+
+
+def test_a_backup_knows_nothing_of_what_came_after_it():
+    earlier = replace(
+        STORED,
+        referrals=[replace(STORED.referrals[0], sequence=2)],
+        items=[replace(STORED.items[0], status="decided")],
+        decisions=[replace(STORED.decisions[0], effected=False)],
+        work=[*STORED.work[:2], replace(STORED.work[3], state="due")],
+    )
+    assert check_restored(earlier, SEEN) == []
+    assert {one.kind for one in check(earlier, SEEN)} == {"phantom callback", "stuck"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [
+        ("lost", {"referrals": [], "items": [], "work": []}),
+        ("decision lost", {"decisions": [], "work": STORED.work[:3]}),
+        ("gap", {"work": [STORED.work[0], *STORED.work[2:]]}),
+        ("journal", {"journal_faults": ["the end was cut off"]}),
+        ("half", {"cases": []}),
+    ],
+)
+def test_what_a_backup_lacks_is_found(kind, stored):
+    assert kind in {one.kind for one in check_restored(replace(STORED, **stored), SEEN)}
 
 
 @pytest.mark.parametrize(

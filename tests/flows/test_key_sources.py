@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from desk import run_worker
+from egress import Authority, Egress
 from sqlalchemy import select
 
 from notice_intake.auth import key_sets, keys, signing
@@ -25,7 +27,7 @@ PATH = "/notices/v1/referrals"
 class Published:
     """An agency's server with its JWK Set."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.status, self.headers, self.body, self.asked = 200, {}, b"", 0
         #: The answer waits for this.
         self.free = threading.Event()
@@ -47,8 +49,11 @@ class Published:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/jwks.json"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/jwks.json"
 
     def publish(self, *shown: Any) -> None:
         members = [json.loads(one.public.jwk) if isinstance(one, signing.PrivateKey) else one for one in shown]
@@ -386,3 +391,23 @@ def test_only_an_operator_can_set_the_address(house, agency):
         body = json.dumps({"url": "https://unit.example/", name: "https://unit.example/keys"})
         answer = house.client.put("/notices/v1/endpoint", data=body, headers=headers)
         assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, f"/{name}")
+
+
+def test_keys_are_read_through_the_operators_own_proxy_by_its_authority(make_house, tmp_path):
+    authority, key, second = Authority(tmp_path), new_key(), new_key()
+    published = Published(authority.server_context("keys.unit.example"))
+    published.publish(key)
+    egress = Egress(published.port)
+    house = make_house(
+        public_url=ORIGIN, callback_networks=(), callback_proxy=egress.url, callback_ca_file=str(authority.file)
+    )
+    agency = house.agency(callback_url=None)
+    done = type_in(house, "agency", "key-add", agency.id, "--jwks-url", "https://keys.unit.example/jwks.json")
+    assert done.stdout.split() == [key.key_id]
+    assert ask(house, key) == 200
+    published.publish(key, second)
+    house.clock.advance(minutes=1)
+    assert ask(house, second) == 200, "a key that nobody knows is looked for by the same way"
+    assert egress.asked == ["CONNECT keys.unit.example:443 HTTP/1.0"] * published.asked
+    egress.close()
+    published.close()

@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 
 from notice_intake import Moderator
 from notice_intake.core.retention import Kept
-from notice_intake.errors import NotFound, PlatformRefused
+from notice_intake.errors import Conflict, NotFound, PlatformRefused
 from notice_intake.flows import own_referrals, retention
 from notice_intake.flows.questions import Question, ask
 from notice_intake.store import agencies
@@ -209,7 +209,8 @@ def test_the_desk_says_that_a_case_is_gone_and_lists_it_nowhere(make_house):
         case_file(house, case_id)
     for state in ("open", "decided", "failed"):
         assert not queue(house, state=state)
-    assert house.client.get(f"/notices/desk/cases/{case_id}").status_code == 404
+    gone = house.client.get(f"/notices/desk/cases/{case_id}")
+    assert (gone.status_code, CANARY in gone.text) == (410, False)
     assert house.client.get("/notices/desk/").status_code in (200, 302, 303)
 
 
@@ -275,6 +276,40 @@ def test_what_waits_for_somebody_is_never_purged(make_house, receiver):
     assert set(done.kept) <= {Kept.UNDELIVERED, Kept.OPEN}
     assert done.kept[Kept.UNDELIVERED] >= 1
     assert agency.get(open_one.json["status_path"]).json.get("purged_at") is None
+
+
+def test_a_hold_on_what_is_gone_already_is_refused(house):
+    closed(house, house.agency(), "https://platform.example/p1")
+    house.clock.advance(days=400)
+    assert purge(house).counts["cases"] == 1
+    for name in ("referral", "case"):
+        (row,) = rows_of(house, name)
+        told = command(house, "hold", "add", row.id, "--reference", "file 1")
+        assert (told.exit_code, "purged already" in told.output) == (2, True), told.output
+    assert not rows_of(house, "hold")
+
+
+def test_a_hold_waits_for_the_purge_that_is_under_way(house):
+    closed(house, house.agency(), "https://platform.example/p1")
+    (row,) = rows_of(house, "referral")
+    now, told = house.clock.now, []
+
+    def hold():
+        try:
+            told.append(retention.place_hold(house.mount, row.id, reference="file 1", until=None, now=now))
+        except Conflict as error:
+            told.append(str(error))
+
+    waiting = threading.Thread(target=hold)
+    with house.mount.storage.begin() as tx:
+        table = tx.tables.referral
+        tx.execute(select(table).with_for_update())
+        waiting.start()
+        waiting.join(0.5)
+        assert told == []
+        tx.execute(table.update().values(purged_at=now))
+    waiting.join(10)
+    assert "purged already" in told[0]
 
 
 def test_a_legal_hold_stops_the_purge_until_it_is_lifted_or_ends(house):

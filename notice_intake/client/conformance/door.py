@@ -113,11 +113,12 @@ class Door:
         *,
         body: bytes | None = None,
         auth: AuthBase | str | None = "own",
+        wait: bool = True,
         **headers: str,
     ) -> Reply:
         """Send a request; return its answer. Header names are written with underscores.
 
-        Where it says 429 it is waited as long as it says and asked once more: it is not what is being tried.
+        Where it says 429 it is waited as long as it says and asked once more, unless that is what is being tried.
         """
         sent = {"Accept": JSON, "Accept-Encoding": "identity"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -125,9 +126,9 @@ class Door:
             sent.setdefault("Content-Type", JSON)
         who = self.auth if isinstance(auth, str) else auth
         reply = self._once(method, path, body, sent, who)
-        wait = reply.headers.get("Retry-After", "")
-        if reply.status == 429 and wait.isdigit() and int(wait) <= _PATIENT:
-            self.rest(int(wait))
+        seconds = reply.headers.get("Retry-After", "")
+        if wait and reply.status == 429 and seconds.isdigit() and int(seconds) <= _PATIENT:
+            self.rest(int(seconds))
             reply = self._once(method, path, body, sent, who)
         return reply
 

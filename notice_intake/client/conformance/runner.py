@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 # Each puts its rules on the list.
-from . import access, bodies, endpoint, messages, reading, receipts, signatures, streams
+from . import access, bodies, endpoint, limits, messages, reading, receipts, signatures, streams
 from .door import Door, OutOfTime
 from .reading import place_of
 from .rules import RULES, Broken, NotTried, Rule
 
 PASSED, FAILED, NOT_TRIED = "pass", "fail", "not tried"
-_MODULES: Final = (access, receipts, bodies, reading, messages, streams, endpoint, signatures)
+_MODULES: Final = (access, receipts, bodies, reading, messages, streams, endpoint, signatures, limits)
 RULES.sort(key=lambda one: [module.__name__ for module in _MODULES].index(one.check.__module__))
 _LATE: Final = "the time limit was reached"
 

@@ -94,9 +94,8 @@ class Draft:
         """Return what is handed to the flow that takes referrals in: the same as from the API."""
         document = self.document()
         body = json.dumps(document, ensure_ascii=False, indent=1).encode()
-        # The row itself then says by which link it came, whatever happens between this and the next line.
         key = f"page:{visit.link_id}:{self.nonce}" if self.nonce else None
-        return Submission(document, body, CHANNEL, key)
+        return Submission(document, body, CHANNEL, key, origin=visit.came_by)
 
     def fault(self, where: str) -> Fault | None:
         """Return what is wrong with a field, or None."""

@@ -29,8 +29,9 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    # The address of a sign-in page is a secret until it is used.
-    "Referrer-Policy": "no-referrer",
+    # The address of a sign-in page is a secret until it is used: no other site may learn it. A host's CSRF check may
+    # ask for a Referer, though.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",

@@ -10,7 +10,6 @@ from werkzeug.exceptions import BadRequest
 
 from ...core.instruments import Instrument
 from ...errors import InstrumentNotAllowed, KeyReused, NotFound, ReferenceTaken
-from ...flows import page_links
 from ...flows.receive import receive
 from ..desk.drafts import keyword_groups
 from ..texts import N_
@@ -70,8 +69,6 @@ def _send(draft: Draft) -> ResponseReturnValue:
         return _form_page(
             draft, status=409, problem=now.texts.gettext(N_("This form was sent before. Begin a new one."))
         )
-    if not received.replayed:
-        page_links.note(now.mount, visit, "referral.received", object=received.referral_id, now=now.now)
     target = see_other(url_for(".referral", referral_id=received.referral_id))
     return leave(now, target, code="again" if received.replayed else "sent")
 

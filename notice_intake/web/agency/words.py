@@ -7,6 +7,7 @@ from functools import cache
 from ...core.catalogue import KEYWORDS, category_label
 from ...core.codes import ContentKind
 from ..desk import words as desk_words
+from ..fault_words import told
 from ..texts import N_, Texts, texts_in
 
 #: path of a field: (what it is called, what helps to fill it in)
@@ -294,7 +295,7 @@ def fault_of(texts: Texts, *, code: str, detail: str, longest: int | None = None
 
 def sentence(texts: Texts, detail: str) -> str:
     """Return a sentence of the rules in the person's language where the catalogue has it."""
-    return texts.gettext(detail)
+    return told(texts, detail)
 
 
 @cache

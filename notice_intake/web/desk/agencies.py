@@ -13,9 +13,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import BuildError
 
+from ... import errors
 from ...core.catalogue import country
 from ...errors import Conflict, DocumentRefused, KeyNotUsable, SettingsError
-from ...flows import agencies, agency_desk, agency_keys, page_links
+from ...flows import agencies, agency_desk, agency_keys, endpoint_operations, page_links
 from ...flows.claims import actor_of
 from ..agency import words as page_words
 from ..agency.addresses import address_of
@@ -157,9 +158,10 @@ def endpoint(agency_id: str) -> ResponseReturnValue:
     """Hold callbacks to an address back, or send them again."""
     require(KEEPS)
     desk, wish = current_desk(), request.form.get("enabled") == "yes"
+    whose = agency_desk.own_keys(desk.mount, _known(agency_id), now=desk.now).agency
     try:
-        agency_desk.switch_endpoint(desk.mount, _known(agency_id), on=wish, now=desk.now, by=actor_of(desk.moderator))
-    except Conflict:
+        endpoint_operations.switch(desk.mount, whose, on=wish, now=desk.now, by=actor_of(desk.moderator))
+    except (Conflict, errors.NotFound):
         problem = N_("There is no address that could be switched.")
         return _agency_page(agency_id, status=409, problem=desk.texts.gettext(problem))
     return _done(agency_id, "agency_endpoint_on" if wish else "agency_endpoint_off")

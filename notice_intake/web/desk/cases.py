@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, abort, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ...core.catalogue import CATEGORIES, EEA
-from ...errors import ClaimHeld, Conflict, DocumentRefused
+from ...core.catalogue import ALL_CATEGORIES, CATEGORIES, EEA
+from ...errors import ClaimHeld, Conflict, DocumentRefused, NotFound
 from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
+from .. import fault_words
 from ..texts import N_
 from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
 from .filters import filter_args, read_filter
@@ -88,9 +89,21 @@ def takeover(case_id: str) -> ResponseReturnValue:
 
 
 def open_file(case_id: str) -> CaseFile:
-    """Read everything known about a case."""
+    """Read everything known about a case; where it is purged, answer with what is left of it instead."""
     desk = current_desk()
-    return desk_queries.case_file(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    try:
+        return desk_queries.case_file(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+    except NotFound:
+        _show_what_is_left(desk, case_id)
+        raise
+
+
+def _show_what_is_left(desk: Desk, case_id: str) -> None:
+    """Answer for a purged case; do nothing for one that was never there."""
+    left = desk_queries.purged_case(desk.mount, case_id)
+    if left is not None:
+        viewing.viewed(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+        abort(make_response(page("purged.html", status=410, file=left)))
 
 
 def case_page(
@@ -120,11 +133,16 @@ def case_page(
         held=held,
         mine=held is not None and held.moderator_id == desk.moderator.id,
         medium=lambda url: local_medium(url, request.host_url),
-        categories=CATEGORIES,
+        categories=_categories(file),
         keyword_groups=keyword_groups(),
         presets=PRESETS,
         countries=sorted((desk.texts.territory(code), code) for code in EEA),
     )
+
+
+def _categories(file: CaseFile) -> Mapping[str, str]:
+    """Return the categories to choose from: one of them is for orders alone."""
+    return ALL_CATEGORIES if any(one.binding for one in file.referrals) else CATEGORIES
 
 
 def conflict_told(problem: Conflict) -> str:
@@ -132,7 +150,7 @@ def conflict_told(problem: Conflict) -> str:
     texts = current_desk().texts
     if isinstance(problem, ClaimHeld):
         return texts.gettext(N_("%(name)s holds this case."), name=problem.holder)
-    return texts.gettext(problem.detail)
+    return fault_words.told(texts, problem.detail)
 
 
 def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseReturnValue:

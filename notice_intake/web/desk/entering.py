@@ -10,7 +10,7 @@ from flask import Blueprint, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.http import dump_options_header
 
-from ...core.catalogue import NOTICE_CATEGORIES
+from ...core.catalogue import ALL_CATEGORIES
 from ...core.journal import Actor
 from ...errors import DocumentRefused, FieldError, ReferenceTaken
 from ...flows import desk_queries
@@ -18,6 +18,7 @@ from ...flows.entries import enter, original
 from ...flows.entry_plan import file_of, plan, text_of
 from ...flows.entry_values import WAYS, EnteredFile, EntryBlocked, Plan, Wish
 from ...formats.csv_referrals import template
+from ..fault_words import told
 from ..texts import N_
 from . import held, words
 from .notices import Notice, leave
@@ -140,7 +141,7 @@ def _wish(typed: Mapping[str, str], *, now: datetime) -> Wish:
         except ValueError:
             raise DocumentRefused([FieldError("/received_at", "invalid", "Write a day and a time.")]) from None
         received_at = received_at.astimezone(UTC) if received_at.tzinfo else received_at.replace(tzinfo=UTC)
-    if typed["category"] and typed["category"] not in NOTICE_CATEGORIES:
+    if typed["category"] and typed["category"] not in ALL_CATEGORIES:
         raise DocumentRefused([FieldError("/category", "unknown", "Choose one of the list.")])
     known = typed["agency"] if not typed["agency_name"] else ""
     return Wish(
@@ -174,21 +175,21 @@ def _told(errors: tuple[FieldError, ...]) -> tuple[tuple[str, str], ...]:
     for one in errors:
         field = one.pointer.strip("/").partition("/")[0]
         message = _PROBLEMS.get((field, one.code))
-        found.append((field, texts.gettext(message) if message else one.detail))
+        found.append((field, texts.gettext(message) if message else told(texts, one.detail)))
     return tuple(found)
 
 
 def _form_page(typed: EntryForm, *, status: int = 200) -> ResponseReturnValue:
     desk = current_desk()
-    told = desk.texts.gettext
+    word = desk.texts.gettext
     return page(
         "enter.html",
         status=status,
         form=typed,
         agencies=[(one.value, one.label) for one in desk_queries.facets(desk.mount)["agency"]],
-        instruments=[(code, told(one.name)) for code, one in desk.mount.instruments.items()],
-        categories=[(code, told(label)) for code, label in NOTICE_CATEGORIES.items()],
-        ways=[(code, told(words.WAYS[code])) for code in WAYS],
+        instruments=[(code, word(one.name)) for code, one in desk.mount.instruments.items()],
+        categories=[(code, word(label)) for code, label in ALL_CATEGORIES.items()],
+        ways=[(code, word(words.WAYS[code])) for code in WAYS],
         latest=desk.now.strftime("%Y-%m-%dT%H:%M"),
     )
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from ...core.catalogue import KEYWORDS, category_label
 from ...formats.received import NOTES
 from .. import csrf
+from ..fault_words import told
 from ..texts import LANGUAGES, own_name
 from . import hostile, words
 from .notices import MESSAGES, take
@@ -32,7 +33,8 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # No other site learns which page a link stood on; a host's CSRF check that asks for a Referer gets one.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -80,6 +82,7 @@ def template_values() -> dict[str, Any]:
         "keyword_labels": KEYWORDS,
         "notes_of": NOTES,
         "territory_names": lambda codes: [texts.territory(code) for code in codes],
+        "told": lambda detail: told(texts, detail),
         "word": lambda table, code: texts.gettext(table.get(code, code)),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...core.decisions import EXPLANATION_LIMIT, FACTS_LIMIT, REFERENCE_LIMIT
 from ...core.messages import QUESTION_LIMIT
+from ..fault_words import told
 from ..texts import N_, Texts
 from .delivery_words import ATTEMPT_CAUSES as ATTEMPT_CAUSES
 from .delivery_words import DELIVERY_FILTERS as DELIVERY_FILTERS
@@ -158,7 +159,13 @@ MESSAGE_RESULTS = {
 
 DUE_KINDS = {"legal": N_("legal deadline"), "house": N_("house target")}
 DISCLOSURES = {"inform": N_("The uploader may be told"), "withhold": N_("The uploader must not be told for now")}
-CHANNELS = {"api": N_("API"), "bulk": N_("Bulk"), "import": N_("Import"), "page": N_("Agency pages")}
+#: how a referral came; a door that its operator has named goes by that name
+CHANNELS = {
+    "api": N_("Sent by machine"),
+    "bulk": N_("Sent by machine, among many"),
+    "import": N_("Entered by hand"),
+    "page": N_("Agency pages"),
+}
 CLAIMS = {"free": N_("Nobody"), "mine": N_("Me"), "held": N_("Anybody")}
 DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
@@ -244,7 +251,13 @@ ACTIONS = {
     "page.used": N_("Done on the agency pages"),
     "uploader.informed": N_("Uploader informed"),
 }
-ACTORS = {"system": N_("the system")}
+#: who did it, where no name stands beside it: that of a person may have been erased
+ACTORS = {
+    "system": N_("the system"),
+    "moderator": N_("a moderator"),
+    "agency": N_("an agency"),
+    "operator": N_("the operator"),
+}
 #: the facts of a journal entry that say something to a person; ids and counts do not
 FACTS = {"reason": N_("reason"), "reason_code": N_("reason"), "outcome": N_("outcome"), "territories": N_("countries")}
 
@@ -331,4 +344,4 @@ def field_error(texts: Texts, field: str, *, code: str, detail: str) -> str:
     if code == "bad_character":
         return texts.gettext(N_("Take the NUL character out."))
     message = FIELD_ERRORS.get((field, code))
-    return texts.gettext(message) if message else detail
+    return texts.gettext(message) if message else told(texts, detail)

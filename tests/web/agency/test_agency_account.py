@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from desk_house import Visitor
 from sqlalchemy import select
 
+from notice_intake import signals
 from notice_intake.flows import agencies, agency_desk, journal_about
+from notice_intake.store import agencies as store
 
 ADDRESS = "https://unit.example/callbacks"
 
@@ -216,6 +218,33 @@ def test_an_address_is_disabled_and_enabled_again(host, unit, eng, guest):
     assert "Disabled" in guest.open("/callbacks").text
     eng.send(eng.open(f"/agencies/{unit}"), "/endpoint", enabled="yes")
     assert "In use" in guest.open("/callbacks").text
+
+
+@pytest.mark.parametrize("way", ["desk", "command line", "ledger"])
+def test_an_address_that_failed_begins_afresh_whoever_enables_it_and_the_workers_hear_of_it(
+    host, unit, eng, guest, way
+):
+    guest.send(guest.open("/callbacks"), "/callbacks", url=ADDRESS)
+    in_use(host, unit)
+    with host.mount.storage.begin() as tx:
+        found = store.endpoints(tx, [unit])[unit]
+        failing = {"failures": 12, "openings": 3, "failing_since": host.clock(), "warned": 2, "reason": "failing"}
+        store.note_endpoint(tx, found.id, state="disabled", **failing)
+    heard = []
+    with signals.work_waiting.connected_to(lambda *_, **__: heard.append(way)):
+        if way == "desk":
+            eng.send(eng.open(f"/agencies/{unit}"), "/endpoint", enabled="yes")
+        elif way == "ledger":
+            eng.send(eng.open("/deliveries"), f"/deliveries/endpoints/{found.id}/enable")
+        else:
+            done = host.app.test_cli_runner().invoke(args=["notice-intake", "endpoint", "enable", unit])
+            assert done.exit_code == 0, done.output
+    with host.mount.storage.read() as tx:
+        row = tx.execute(select(tx.tables.endpoint)).one()
+    assert (row.state, {name: getattr(row, name) for name in store.FRESH}) == ("active", dict(store.FRESH))
+    assert heard
+    (entry,) = [one for one in journal_about.about(host.mount, found.id) if one.action == "endpoint.enabled"]
+    assert entry.actor_kind == ("operator" if way == "command line" else "moderator")
 
 
 def test_closing_an_agency_out_asks_first_and_acts_at_once(host, unit, eng, guest):

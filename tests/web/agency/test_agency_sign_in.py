@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from agency_house import PREFIX, Guest, build, enrolled, link_of
 from desk_house import Page, Visitor
@@ -247,18 +249,23 @@ def test_every_page_forbids_scripts_frames_and_caches(guest, path):
     assert "script-src" not in policy
     assert "frame-ancestors 'none'" in policy
     assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert not page.found("script")
     assert not [one for _, one in page.elements if any(name.startswith("on") or name == "style" for name in one)]
 
 
-def test_the_journal_says_by_which_link_somebody_came(host, unit, guest, refer):
+def test_the_entry_of_a_referral_says_by_which_link_it_came(host, unit, guest, refer):
+    """In the transaction of the referral, so that neither is there without the other."""
     referral_id = refer()
     with host.mount.storage.read() as tx:
         rows = tx.execute(select(tx.tables.journal).where(tx.tables.journal.c.object == referral_id)).all()
         (link,) = tx.execute(select(tx.tables.link.c.id)).scalars()
         referral = tx.execute(select(tx.tables.referral)).one()
-    told = {row.action: row.payload.decode() for row in rows}
-    assert '"channel":"page"' in told["referral.received"]
-    assert link in told["page.used"]
+        (visit,) = tx.execute(select(tx.tables.visit.c.id)).scalars()
+    (entry,) = rows
+    facts = json.loads(entry.payload)["facts"]
+    assert entry.action == "referral.received"
+    assert (facts["channel"], facts["link"], facts["visit"]) == ("page", link, visit)
+    canonical = json.dumps(json.loads(entry.payload), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert entry.payload == canonical.encode()
     assert referral.idempotency_key.startswith(f"page:{link}:")

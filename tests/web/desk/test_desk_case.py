@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+import pytest
 from desk_house import PREFIX, DeskHouse, Visitor, part
 
 from notice_intake.core.targets import Part
@@ -141,3 +143,24 @@ def test_reloading_the_address_of_a_form_leads_to_the_case(desk: DeskHouse, mona
     for verb in ("decision", "look", "claim", "undo"):
         page = mona.open(f"/cases/{case_id}/{verb}?kind=url")
         assert (page.status, page.where) == (303, f"{PREFIX}/cases/{case_id}?kind=url")
+
+
+@pytest.mark.parametrize(
+    ("channel", "language", "word"),
+    [
+        ("api", "en", "Sent by machine"),
+        ("bulk", "en", "Sent by machine, among many"),
+        ("bulk", "de", "Maschinell gesendet, unter vielen"),
+        ("bulk", "fr", "Envoyé par machine, parmi d’autres"),
+        ("import", "en", "Entered by hand"),
+        ("page", "en", "Agency pages"),
+        ("uk", "en", "uk"),
+    ],
+)
+def test_how_a_referral_came_is_said_in_words(desk, mona, channel, language, word):
+    case_id = desk.refer("https://video.example/1")
+    with desk.mount.storage.begin() as tx:
+        tx.execute(tx.tables.referral.update().values(channel=channel))
+    page = mona.open(f"/cases/{case_id}?lang={language}")
+    (shown,) = re.findall(r"<dd>.*?</time> <span class=\"ni-quiet\">(.*?)</span></dd>", page.html)
+    assert shown == word

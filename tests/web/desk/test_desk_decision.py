@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from desk_house import PREFIX, DeskHouse, Page, Visitor
 
+from notice_intake.core.catalogue import NOT_SPECIFIED_ORDER, NOTICE_CATEGORIES, ORDER_CATEGORIES
+
 REMOVE = {"outcome": "removed", "facts": "Placeholder facts.", "explanation": "Placeholder explanation."}
 
 
@@ -199,3 +201,24 @@ def test_a_cookie_that_was_tampered_with_is_forgotten(desk: DeskHouse, mona: Vis
     page = mona.open("/")
     assert page.status == 200
     assert not page.offers("/undo")
+
+
+def options(page: Page) -> list[str]:
+    """The categories that the form offers, in order."""
+    values = [one.get("value", "") for one in page.found("option")]
+    return [one for one in values if one.startswith("STATEMENT_CATEGORY_")]
+
+
+def test_an_order_without_a_category_can_be_decided_as_it_is_filed(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.order("https://video.example/1", category=NOT_SPECIFIED_ORDER)
+    page = mona.open(f"/cases/{case_id}")
+    assert typed(page)["category"] == NOT_SPECIFIED_ORDER
+    assert sorted(options(page)) == sorted({*NOTICE_CATEGORIES, *ORDER_CATEGORIES})
+    mona.send(page, "/decision", **{**REMOVE, "category": NOT_SPECIFIED_ORDER})
+    again = mona.open(f"/cases/{case_id}")
+    assert again.text.count("Type of illegal content not specified by the public authority") >= 2
+
+
+def test_what_only_an_order_can_be_filed_under_is_offered_for_orders_alone(desk: DeskHouse, mona: Visitor) -> None:
+    page = mona.open(f"/cases/{desk.refer('https://video.example/1')}")
+    assert options(page) == list(NOTICE_CATEGORIES)

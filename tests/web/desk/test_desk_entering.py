@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from desk_house import DeskHouse, Page, Visitor
 
+from notice_intake.core.catalogue import NOT_SPECIFIED_ORDER, NOTICE_CATEGORIES, ORDER_CATEGORIES
+
 DATA = Path(__file__).parents[2] / "data" / "door"
 NOTICE = {"instrument": "eu.iru.referral", "category": "STATEMENT_CATEGORY_VIOLENCE"}
 
@@ -189,3 +191,17 @@ def test_the_template_can_be_downloaded(mona: Visitor) -> None:
     got = mona.client.get("/notices/desk/enter/template.csv")
     assert got.headers["Content-Disposition"].startswith("attachment")
     assert got.data.startswith(b"\xef\xbb\xbfagency_reference,")
+
+
+def test_every_category_of_the_commission_can_be_chosen(desk: DeskHouse, mona: Visitor) -> None:
+    page = mona.open("/enter")
+    offered = {one.get("value") for one in page.found("option")}
+    assert {*NOTICE_CATEGORIES, *ORDER_CATEGORIES} <= offered
+    order = {"instrument": "eu.tco.removal_order", "category": NOT_SPECIFIED_ORDER}
+    typed_in = shown(mona, text="https://video.example/1", agency_name="Authority", **order)
+    assert typed_in.status == 200
+    mona.send(typed_in, "/enter/confirm")
+    assert [one.category for one in rows(desk, "case")] == [NOT_SPECIFIED_ORDER]
+    notice = {**order, "instrument": "eu.iru.referral"}
+    refused = shown(mona, text="https://video.example/2", agency_name="Unit", **notice)
+    assert "not one of the codes" in refused.text or "Must be one of" in refused.text

@@ -68,7 +68,7 @@ def test_every_page_carries_the_strict_headers(desk: DeskHouse, mona: Visitor, p
     page = mona.open(path.format(case=desk.refer("https://video.example/1")))
     assert {one.strip() for one in page.headers["Content-Security-Policy"].split(";")} == POLICY
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
 

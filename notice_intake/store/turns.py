@@ -1,0 +1,71 @@
+"""Whose turn it is to write into an SQLite database of ours: one at a time, of all threads and processes.
+
+SQLite lets one writer in as well, but has the others sleep, ever longer, up to a tenth of a second in which nobody may
+be writing. Here they stand in line and wake at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from weakref import WeakSet
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  Windows: its processes wait for each other as SQLite has them wait
+    fcntl = None  # type: ignore[assignment]
+
+_all: WeakSet[Turn] = WeakSet()
+
+
+class Turn:
+    """A lock for the threads of this process and, where the system has file locks, for the processes of this machine.
+
+    Only speed depends on the file: whoever does not know of it is kept out by SQLite itself, and a process that dies
+    gives its turn back.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        """Take turns by a lock on the file ``path``, which is made and never written; None: among threads only."""
+        self._path = path if fcntl is not None else None
+        self._threads = threading.Lock()
+        self._file: int | None = None
+        _all.add(self)
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        if self._path is None:
+            return
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError:
+            # A file system without locks, a folder that became read-only: SQLite has the last word in any case.
+            self._path = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._path is not None and self._file is not None:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def _forget(self) -> None:
+        """Begin anew in a forked process: what was copied from its parent would be one lock for both."""
+        self._threads = threading.Lock()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _after_fork() -> None:
+    for turn in list(_all):
+        turn._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
