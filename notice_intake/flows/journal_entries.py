@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from itertools import repeat
 
 from ..core.journal import first_leaf_hash, opens
 from ..core.seals import Range, runs
@@ -15,8 +16,10 @@ from ..store.seals import RawEntry, moment
 from .mount import Mount
 
 #: How many entries are read at once.
-_TOGETHER = 4000
+_TOGETHER = 1000
 _COMMITTED = b'"commitments":{"'
+#: Of a leaf hash.
+_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,33 @@ class Entries:
         return bool(rows)
 
 
-def _checked(rows: Iterable[RawEntry], committed: list[RawEntry], faults: list[Fault]) -> list[bytes]:
+def _checked(rows: Sequence[RawEntry], committed: list[RawEntry], faults: list[Fault]) -> list[bytes]:
     """Return the leaf hash of each entry, made of its bytes; note those with commitments, and all that is wrong."""
+    return _together(rows, committed) or _each(rows, committed, faults)
+
+
+def _together(rows: Sequence[RawEntry], committed: list[RawEntry]) -> list[bytes]:
+    """Check all at once, as is quickest; nothing where something is wrong with any."""
+    if not rows:
+        return []
+    _, objects, actions, kinds, actors, times, payloads, leaves = zip(*rows, strict=True)
+    hashes = [sha256(b"\x00" + payload).digest() for payload in payloads]
+    # Their lengths too: else a digit could have gone from one hash to the next.
+    if b"".join(hashes).hex().encode() != b"".join(leaves) or set(map(len, leaves)) != {_DIGITS}:
+        return []
+    who = zip(actions, kinds, actors, times, strict=True)
+    heads = [_head(action, kind, actor) + moment(at) + b'",' for action, kind, actor, at in who]
+    tails = [b',"object":"' + object_ + b'"}' for object_ in objects]
+    if not all(map(bytes.startswith, payloads, heads)) or not all(map(bytes.endswith, payloads, tails)):
+        return []
+    if b"moderator" in kinds or any(map(bytes.startswith, payloads, repeat(_COMMITTED), map(len, heads))):
+        found = zip(rows, heads, strict=True)
+        committed += [row for row, head in found if row[3] == b"moderator" or row[6].startswith(_COMMITTED, len(head))]
+    return hashes
+
+
+def _each(rows: Sequence[RawEntry], committed: list[RawEntry], faults: list[Fault]) -> list[bytes]:
+    """Check one after the other, and say what is wrong with which."""
     hashes = []
     for row in rows:
         _, object_, action, kind, actor, at, payload, leaf = row

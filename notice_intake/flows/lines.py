@@ -52,10 +52,17 @@ class Lines:
 
     def __init__(self) -> None:
         self._of: dict[str, Line] = {}
+        #: Where something waits, whoever was served longest ago first.
+        self._turns: dict[str, Line] = {}
 
     def of(self, agency_id: str) -> Line:
         """Return an agency's line."""
         return self._of.setdefault(agency_id, Line())
+
+    def add(self, one: Leased) -> None:
+        """Put a callback at the end of its agency's line."""
+        line = self._turns.setdefault(one.row.agency_id, self.of(one.row.agency_id))
+        line.waiting.append(one)
 
     def rooms(self) -> dict[str, int]:
         """Return how many more of an agency's are worth leasing, where it has a line."""
@@ -64,7 +71,7 @@ class Lines:
     @property
     def waiting(self) -> int:
         """How many wait in all."""
-        return sum(len(line.waiting) for line in self._of.values())
+        return sum(len(line.waiting) for line in self._turns.values())
 
     def ready(self, most: int) -> list[Leased]:
         """Return up to ``most`` callbacks that may leave now, the agencies in turn; they are under way then."""
@@ -72,16 +79,20 @@ class Lines:
         begun = -1
         while len(found) != begun:
             begun = len(found)
-            for line in self._of.values():
+            for agency, line in list(self._turns.items()):
                 if line.waiting and line.under_way < line.window and len(found) < most:
                     line.under_way += 1
                     found.append(line.waiting.popleft())
+                    # Its turn comes after everybody else's: else the last would get what the others leave.
+                    self._turns[agency] = self._turns.pop(agency)
+                if not line.waiting:
+                    del self._turns[agency]
         return found
 
     def stale(self, *, before: datetime) -> list[Leased]:
         """Take out what waits under a lease that ends before a time: it could not be finished within it any more."""
         found: list[Leased] = []
-        for line in self._of.values():
+        for line in self._turns.values():
             if line.waiting and min(one.row.lease_until for one in line.waiting) < before:
                 found += line.clear()
         return found

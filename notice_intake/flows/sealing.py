@@ -10,12 +10,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..auth import checkpoint
 from ..auth.checkpoint import Checkpoint, NotACheckpoint
-from ..auth.merkle import Frontier
+from ..auth.merkle import HASH_BYTES, Frontier, split
 from ..core.seals import (
     NO_CHAIN,
     NODE_LEVEL,
@@ -37,7 +36,7 @@ from .mount import Mount
 
 log = logging.getLogger("notice_intake.journal")
 #: Most entries of one seal.
-BATCH = 4096
+BATCH = 16_384
 #: So many entries are sealed at once, however young the newest seal is.
 MANY = 1000
 _tried: WeakKeyDictionary[Mount, datetime] = WeakKeyDictionary()
@@ -45,9 +44,11 @@ _tried: WeakKeyDictionary[Mount, datetime] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What the next seal will hold: (id, leaf) in its order, and how far was looked."""
+    """What the next seal will hold, in its order, and how far was looked."""
 
-    entries: Sequence[Any]
+    ids: Sequence[int]
+    #: Hexadecimal.
+    leaves: Sequence[str]
     mark: int
     gaps: tuple[Gap, ...]
 
@@ -84,7 +85,7 @@ def _seal_batch(mount: Mount, *, now: datetime, not_before: timedelta) -> int:
         head = seals.head(tx)
     waiting = _waiting(mount, head)
     young = head is not None and timedelta(0) <= now - head.at < not_before
-    if not waiting.entries or (young and len(waiting.entries) < MANY):
+    if not waiting.ids or (young and len(waiting.ids) < MANY):
         return 0
     made = _next(mount, head, waiting, now=now)
     try:
@@ -93,7 +94,7 @@ def _seal_batch(mount: Mount, *, now: datetime, not_before: timedelta) -> int:
     except Raced:
         return 0
     checkpoints.publish(mount, made.checkpoint, now=now)
-    return len(waiting.entries)
+    return len(waiting.ids)
 
 
 def _waiting(mount: Mount, head: Seal | None) -> _Waiting:
@@ -106,25 +107,27 @@ def _waiting(mount: Mount, head: Seal | None) -> _Waiting:
     with mount.storage.read() as tx:
         late = seals.among(tx, [(one.first, one.last) for one in gaps], limit=BATCH) if gaps else []
         rows = seals.waiting(tx, mark, limit=BATCH - len(late)) if len(late) < BATCH else []
-    kept = still_open(gaps, [row.id for row in late], writing=writing, all_seen=len(late) < BATCH)
-    fresh = missing(mark, [row.id for row in rows])
+    kept = still_open(gaps, [entry_id for entry_id, _ in late], writing=writing, all_seen=len(late) < BATCH)
+    ids, leaves = map(list, zip(*rows, strict=True)) if rows else ([], [])
+    fresh = missing(mark, ids)
     if fresh:
         with mount.storage.read() as tx:
             names = tuple(sorted(seals.writers(tx)))
         kept += [Gap(first, last, names) for first, last in fresh]
-    return _Waiting([*late, *rows], rows[-1].id if rows else mark, tuple(kept))
+    mark = ids[-1] if ids else mark
+    return _Waiting([*(one for one, _ in late), *ids], [*(leaf for _, leaf in late), *leaves], mark, tuple(kept))
 
 
 def _next(mount: Mount, head: Seal | None, waiting: _Waiting, *, now: datetime) -> Seal:
     tree, origin = _continued(mount, head)
-    nodes = tree.extend(_leaves(waiting.entries), from_level=NODE_LEVEL)
+    nodes = tree.extend(_leaves(waiting), from_level=NODE_LEVEL)
     root = tree.root()
     at = now if head is None else max(now, head.at)
     signed = checkpoints.sign(mount, Checkpoint(origin, tree.size, root, stamp(at)), now=now)
     made = Seal(
         number=head.number + 1 if head is not None else 1,
         size=tree.size,
-        entries=ranges_text(row.id for row in waiting.entries),
+        entries=ranges_text(waiting.ids),
         root=root.hex(),
         frontier=tree.packed(),
         nodes=nodes,
@@ -152,11 +155,13 @@ def _continued(mount: Mount, head: Seal | None) -> tuple[Frontier, str]:
     return tree, said.origin
 
 
-def _leaves(entries: Sequence[Any]) -> list[bytes]:
+def _leaves(waiting: _Waiting) -> list[bytes]:
+    """Read all hashes at once: blanks among the digits, which that allows, make it too short."""
+    digits = set(map(len, waiting.leaves)) == {2 * HASH_BYTES}
     try:
-        leaves = [bytes.fromhex(row.leaf) for row in entries]
+        joined = bytes.fromhex("".join(waiting.leaves)) if digits else b""
     except ValueError:
-        leaves = []
-    if not leaves or any(len(one) != 32 for one in leaves):
-        raise JournalBroken(f"An entry from {entries[0].id} to {entries[-1].id} has no leaf hash.")
-    return leaves
+        joined = b""
+    if len(joined) != HASH_BYTES * len(waiting.leaves):
+        raise JournalBroken(f"An entry from {min(waiting.ids)} to {max(waiting.ids)} has no leaf hash.")
+    return split(joined)

@@ -36,7 +36,7 @@ log = logging.getLogger("notice_intake.worker")
 EFFECTS = 8
 #: How long the worker waits for results before it looks whether there is new work, in seconds.
 TICK = 0.01
-#: So many results are written down together, or what came in so many seconds, where nothing waits for it.
+#: While the threads have enough to do, the database is asked once for so many results, or so often, in seconds.
 ROUND, GATHER = 64, 0.04
 SWEEP_EVERY = timedelta(seconds=30)
 #: A callback starts only where its lease lasts so much longer than it may take, in seconds.
@@ -83,7 +83,9 @@ class _Run:
     flying: dict[str, _Job] = field(default_factory=dict)
     #: Came back, and not written down yet.
     landed: list[Attempted] = field(default_factory=list)
-    landed_at: float = 0.0
+    #: Whether the database may have work that was not there before, and when it was asked last, by the machine's clock.
+    news: bool = True
+    asked_at: float = 0.0
     #: Work to be returned with the next transaction.
     returning: list[Leased] = field(default_factory=list)
     swept_at: datetime | None = None
@@ -176,18 +178,20 @@ def _turn(run: _Run) -> bool:
     keep_sealed(run.mount, now=now)
     run.heartbeat.beat(now, flying=len(run.flying), done=run.tally.delivered + run.tally.performed, quiet=run.once)
     _take_back(run, 0 if run.once and not run.flying else TICK)
-    if _worth_a_round(run) or run.watch.changed() or time.monotonic() >= run.look_at:
+    run.news = run.watch.changed() or run.news
+    if _worth_a_round(run):
         besides = run.also(run.mount, now) if run.also is not None else 0
         return _exchange(run, now=run.mount.clock()) or besides > 0
     return False
 
 
 def _worth_a_round(run: _Run) -> bool:
-    """Say whether to go to the database for what came back: for much of it together, unless somebody waits for it."""
-    if not run.landed:
-        return run.once and not run.flying
-    idle = run.lines.waiting < len(run.flying) // 2 or not run.flying
-    return idle or len(run.landed) >= ROUND or time.monotonic() - run.landed_at >= GATHER
+    """Say whether to go to the database: at once where threads may soon have nothing to do, else for much together."""
+    at = time.monotonic()
+    due = bool(run.landed) or run.news or at >= run.look_at
+    if not run.flying or run.lines.waiting < len(run.flying) // 2:
+        return due or (run.once and not run.flying)
+    return len(run.landed) >= ROUND or (due and at - run.asked_at >= GATHER)
 
 
 def _take_back(run: _Run, timeout: float) -> None:
@@ -204,7 +208,6 @@ def _take_back(run: _Run, timeout: float) -> None:
             run.tally.performed += 1
         else:
             run.tally.delivered += 1
-            run.landed_at = run.landed_at if run.landed else time.monotonic()
             run.landed.append(value)
         if job.agency_id is not None:
             _learn(run, job.agency_id, value)
@@ -229,6 +232,8 @@ def _exchange(run: _Run, *, now: datetime) -> bool:
     settings = run.mount.settings
     spare = timedelta(seconds=settings.callback_timeout_seconds + SPARE)
     run.returning += run.lines.stale(before=now + spare)
+    # Before anything is read: what is committed from here on is news again.
+    run.news = False
     taken: list[Leased] = []
     # What could not be written because the database was away is kept for the next turn.
     try:
@@ -245,8 +250,9 @@ def _exchange(run: _Run, *, now: datetime) -> bool:
     moved = bool(taken or run.landed)
     run.returning.clear()
     run.landed.clear()
+    run.asked_at = time.monotonic()
     # Where something moved, more of it may be due already.
-    run.look_at = time.monotonic() + (0 if taken else settings.worker_idle_seconds)
+    run.look_at = run.asked_at + (0 if taken else settings.worker_idle_seconds)
     _launch(run, taken)
     return moved
 
@@ -287,7 +293,7 @@ def _lease(run: _Run, tx: Tx, *, now: datetime) -> list[Leased]:
 def _launch(run: _Run, taken: list[Leased]) -> None:
     for one in taken:
         if one.row.kind == EffectKind.CALLBACK:
-            run.lines.of(one.row.agency_id).waiting.append(one)
+            run.lines.add(one)
         else:
             _give(run, _Job(one))
     for one in run.lines.ready(run.crew.free):

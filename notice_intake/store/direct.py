@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, Dialect, Engine, Select, Table, insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from .columns import UtcDateTime
 from .tables import Tables
@@ -38,6 +39,8 @@ class Tuples:
 
 
 Rows = Sequence[Mapping[str, Any]] | Tuples
+#: What gives rows: a query, or an UPDATE that returns what it changed.
+Query = Select[Any] | ReturningUpdate[Any]
 _DRIVERS = ("pysqlite", "psycopg")
 #: More rows of one table than this go to PostgreSQL by COPY.
 _FEW = 32
@@ -79,12 +82,22 @@ def _decoded(table: Table, rows: Rows) -> Sequence[Mapping[str, Any]]:
     return [{**row, **values} for row, values in zip(rows, made, strict=True)]
 
 
-def fetch(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+def fetch(connection: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
     """Return the rows of a query that is made once and asked often."""
     if not _direct(connection):
         return connection.execute(query, values).all()
     with driver_of(connection) as driver:
         return _fetch(driver, connection.dialect, query, values)
+
+
+def fetch_plain(connection: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
+    """Return rows as the driver gives them, for very many of them, whose columns are numbers and text only."""
+    if not _direct(connection):
+        return connection.execute(query, values).all()
+    with driver_of(connection) as driver:
+        asked = _question(query, connection.dialect)
+        found: list[Any] = driver.execute(asked.statement, asked.parameters(values)).fetchall()
+        return found
 
 
 class Straight:
@@ -96,7 +109,7 @@ class Straight:
         self._driver, self._dialect = driver, dialect
         self.dialect, self.tables = dialect.name, tables
 
-    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of a query that is made once and asked often."""
         return _fetch(self._driver, self._dialect, query, values)
 
@@ -124,7 +137,7 @@ def as_sqlalchemys(error: Exception, dialect: Dialect) -> BaseException:
     return DBAPIError.instance(None, None, error, base.Error, hide_parameters=True, dialect=dialect)
 
 
-def _fetch(driver: Any, dialect: Dialect, query: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+def _fetch(driver: Any, dialect: Dialect, query: Query, values: Mapping[str, Any]) -> list[Any]:
     asked = _question(query, dialect)
     return [asked.row(row) for row in driver.execute(asked.statement, asked.parameters(values)).fetchall()]
 
@@ -269,12 +282,12 @@ def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Inser
 class _Question:
     """A query, compiled."""
 
-    def __init__(self, query: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, query: Query, dialect: Dialect) -> None:
         compiled: Any = query.compile(dialect=dialect)
         self.statement = str(compiled)
         self._places: Sequence[str] | None = compiled.positiontup
         self._fixed: dict[str, Any] = compiled.construct_params(_check=False)
-        columns = list(query.selected_columns)
+        columns = list(query.exported_columns)
         self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]
         processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._changed = [(place, one) for place, one in enumerate(processors) if one is not None]
@@ -293,5 +306,5 @@ class _Question:
 
 
 @lru_cache(maxsize=64)
-def _question(query: Select[Any], dialect: Dialect) -> _Question:
+def _question(query: Query, dialect: Dialect) -> _Question:
     return _Question(query, dialect)

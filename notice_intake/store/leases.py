@@ -6,6 +6,7 @@ it is, is neither walked over nor in anybody's way.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,24 @@ from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, Select, String, and_, bindparam, cast, exists, func, or_, select, text, true, update
+from sqlalchemy import (
+    ARRAY,
+    Row,
+    Select,
+    String,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from .storage import Tx
 from .tables import Tables
@@ -210,12 +228,25 @@ def _claim_probe(tx: Tx, door: _Open, *, now: datetime, until: datetime) -> bool
 def _take(tx: Tx, rows: Sequence[Row[Any]], *, now: datetime, until: datetime) -> list[Leased]:
     if not rows:
         return []
-    table = tx.tables.outbox
     lost = {row.id for row in rows if row.lease_token is not None}
-    # The conditions once more: on a host's connection somebody may have come in between.
-    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
-    ours = and_(table.c.id.in_([row.id for row in rows]), table.c.state == "due", free)
-    values = {"lease_until": until, "lease_token": secrets.token_hex(16), "tries": table.c.tries + 1}
-    taken = tx.execute(update(table).where(ours).values(values).returning(table)).all()
-    place = {row.id: number for number, row in enumerate(rows)}
+    ids = [row.id for row in rows]
+    values = {"now": _moment(tx, now), "until": _moment(tx, until), "token": secrets.token_hex(16)}
+    given = ids if tx.dialect == "postgresql" else json.dumps(ids)
+    taken = tx.fetch(_taking(tx.tables, tx.dialect), {**values, "ids": given})
+    place = {one: number for number, one in enumerate(ids)}
     return [Leased(row, lost=row.id in lost) for row in sorted(taken, key=lambda row: place[row.id])]
+
+
+@lru_cache(maxsize=32)
+def _taking(tables: Tables, dialect: str) -> ReturningUpdate[Any]:
+    table, postgresql = tables.outbox, dialect == "postgresql"
+    kind = table.c.due_at.type if postgresql else String()
+    now, until = bindparam("now", type_=kind), bindparam("until", type_=kind)
+    if postgresql:
+        wanted: Any = table.c.id == any_(cast(bindparam("ids"), ARRAY(String)))
+    else:
+        wanted = table.c.id.in_(select(func.json_each(bindparam("ids", type_=String)).table_valued("value").c.value))
+    # The conditions once more: on a host's connection somebody may have come in between.
+    ours = and_(wanted, table.c.state == "due", or_(table.c.lease_until.is_(None), table.c.lease_until <= now))
+    changed = {"lease_until": until, "lease_token": bindparam("token", type_=String), "tries": table.c.tries + 1}
+    return update(table).where(ours).values(changed).returning(table)

@@ -13,17 +13,20 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Text, bindparam, cast, insert, select, text
+from sqlalchemy import BigInteger, Row, Select, Text, bindparam, cast, insert, select, text
 
 from ..core.seals import Range, Seal, count, read_ranges
-from .direct import Straight, driver_of
+from .direct import driver_of, fetch_plain
 from .storage import Storage, Tx
+from .tables import Tables
 
 #: How many seals are looked at together for an entry that was committed late.
 _PAGE = 200
 _COLUMNS = ("id", "object", "action", "actor_kind", "actor_id", "at", "payload", "leaf")
 #: Those columns, all but the first as bytes.
 RawEntry = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+#: What a seal needs of an entry: row id and leaf hash.
+Unsealed = tuple[int, str]
 #: PostgreSQL's number of its type of bytes, and the moment from which it counts.
 _BYTEA, _EPOCH = 17, datetime(2000, 1, 1, tzinfo=UTC)
 #: How many bytes that count has.
@@ -70,21 +73,25 @@ def add(tx: Tx, seal: Seal) -> None:
     tx.execute(insert(tx.tables.seal), values)
 
 
-def waiting(tx: Tx | Straight, after: int, *, limit: int) -> Sequence[Any]:
-    """Return (id, leaf) of the entries above a row id, in order."""
-    table = tx.tables.journal
+def waiting(tx: Tx, after: int, *, limit: int) -> Sequence[Unsealed]:
+    """Return the entries above a row id, in order."""
+    return fetch_plain(tx.connection, _waiting(tx.tables), {"after_id": after, "most": limit})
+
+
+@lru_cache(maxsize=32)
+def _waiting(tables: Tables) -> Select[Any]:
+    table = tables.journal
     query = select(table.c.id, table.c.leaf).where(table.c.id > bindparam("after_id", type_=BigInteger))
-    query = query.order_by(table.c.id).limit(bindparam("most"))
-    return tx.fetch(query, {"after_id": after, "most": limit})
+    return query.order_by(table.c.id).limit(bindparam("most"))
 
 
-def among(tx: Tx, ranges: Iterable[Range], *, limit: int) -> Sequence[Row[Any]]:
-    """Return (id, leaf) of the entries within ranges of row ids, in order."""
+def among(tx: Tx, ranges: Iterable[Range], *, limit: int) -> Sequence[Unsealed]:
+    """Return the entries within ranges of row ids, in order."""
     table = tx.tables.journal
-    found: list[Row[Any]] = []
+    found: list[Unsealed] = []
     for first, last in ranges:
         query = select(table.c.id, table.c.leaf).where(table.c.id.between(first, last)).order_by(table.c.id)
-        found += tx.execute(query.limit(limit - len(found))).all()
+        found += [(row.id, row.leaf) for row in tx.execute(query.limit(limit - len(found)))]
         if len(found) >= limit:
             break
     return found
@@ -133,13 +140,23 @@ def _entries(tx: Tx, after: int, *, limit: int) -> list[RawEntry]:
     return found
 
 
-@lru_cache(maxsize=1024)
 def moment(at: bytes) -> bytes:
-    """Return a time of ``entries`` as an entry holds it: they come as text, or as PostgreSQL counts."""
+    """Return a time of ``entries`` as an entry holds it: they come as text, or as PostgreSQL counts.
+
+    Different ones give different texts: what cannot be a time is returned as it is, and fits no entry.
+    """
     if len(at) != _COUNTED:
-        return at[:10] + b"T" + at[11:] + b"+00:00"
-    microseconds = int.from_bytes(at, "big", signed=True)
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds").encode()
+        return at[:10] + b"T" + at[11:] + b"+00:00" if at[10:11] == b" " else at
+    seconds, microseconds = divmod(int.from_bytes(at, "big", signed=True), 1_000_000)
+    return b"%s.%06d+00:00" % (_second(seconds), microseconds)
+
+
+@lru_cache(maxsize=64)
+def _second(since: int) -> bytes:
+    try:
+        return (_EPOCH + timedelta(seconds=since)).strftime("%Y-%m-%dT%H:%M:%S").encode()
+    except OverflowError:
+        return b"%d" % since
 
 
 def _known_driver(tx: Tx) -> bool:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NestedTransaction, Select, Table, create_engine, event
+from sqlalchemy import Connection, Engine, NestedTransaction, Table, create_engine, event
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import joined
-from .direct import Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
+from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
 from .turns import Turn
 
@@ -75,7 +75,7 @@ class Tx:
         """Run a statement on the connection of this transaction, past the ORM."""
         return self.connection.execute(statement, values)
 
-    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of a query that is made once and asked often, past SQLAlchemy."""
         return fetch(self.connection, query, values)
 

@@ -19,12 +19,13 @@ from sqlalchemy import func, select
 
 from notice_intake.core.codes import EffectKind, EffectState
 from notice_intake.core.queue import QueueFilter
+from notice_intake.delivery.sender import Sender
 from notice_intake.delivery.webhook import new_secret, sign
 from notice_intake.flows import claims as flows
 from notice_intake.flows.agencies import enrol
 from notice_intake.flows.callbacks import body
 from notice_intake.flows.mount import Mount, utc_now
-from notice_intake.flows.work import work
+from notice_intake.flows.work import sender_for, work
 from notice_intake.hooks import Moderator
 from notice_intake.ids import new_id
 from notice_intake.store import outbox
@@ -38,6 +39,8 @@ CLAIMS = Goal(None, 1.0, 1.3)
 CALLBACKS = Goal(None, 15.0, 20.0)
 _SPAWN = multiprocessing.get_context("spawn")
 _DELAY = 0.020
+#: Callbacks before those that are counted.
+_BEFORE = 50
 
 
 def run(_where: Path, server: Postgres, *, quick: bool) -> Result:
@@ -109,7 +112,7 @@ def _check_once(mount: Mount) -> None:
 
 def callbacks(where: Path, server: Postgres, *, quick: bool) -> Result:
     """Deliver callbacks to a receiver that takes 20 ms, by the worker and one by one."""
-    rounds, count = (1, 200) if quick else (3, 600)
+    rounds, count = (2, 600) if quick else (5, 600)
     rates: dict[str, list[float]] = {}
     with _receiver() as port:
         subjects = {
@@ -117,11 +120,16 @@ def callbacks(where: Path, server: Postgres, *, quick: bool) -> Result:
             for engine in ("SQLite", "PostgreSQL")
             for threads in (8, 32)
         }
+        senders = {subject: sender_for(mount) for subject, (mount, _) in subjects.items()}
+        for subject, (mount, agencies) in subjects.items():
+            _worked(mount, agencies, _BEFORE, senders[subject])
         for _ in range(rounds):
             rates.setdefault("one by one", []).append(_one_by_one(port, 50))
             for (engine, threads), (mount, agencies) in subjects.items():
-                rates.setdefault(f"{engine}, {threads} threads", []).append(_worked(mount, agencies, count))
+                rate = _worked(mount, agencies, count, senders[engine, threads])
+                rates.setdefault(f"{engine}, {threads} threads", []).append(rate)
         for mount, _ in subjects.values():
+            senders.popitem()[1].close()
             mount.storage.dispose()
     result = Result("Callbacks to a 20 ms receiver")
     result.table = [("sender", "callbacks/s"), *[(name, spread(found)) for name, found in rates.items()]]
@@ -132,7 +140,8 @@ def callbacks(where: Path, server: Postgres, *, quick: bool) -> Result:
     result.notes.append(
         f"{count} callbacks to five agencies, leased, signed, posted and recorded by the worker, {rounds} interleaved "
         "rounds; over one requests.Session that posts signed bodies one by one and records nothing. 32 threads "
-        "is the default setting."
+        f"is the default setting. {_BEFORE} callbacks go before, uncounted: a worker lives for weeks, and reads the "
+        "certificate authorities and prepares its statements once. The Session, too, is made before its time begins."
     )
     return result
 
@@ -157,7 +166,7 @@ def _outbox(where: Path, server: Postgres, engine: str, port: int, threads: int)
     return mount, found
 
 
-def _worked(mount: Mount, agencies: list[str], count: int) -> float:
+def _worked(mount: Mount, agencies: list[str], count: int, sender: Sender) -> float:
     now = mount.clock()
     rows = []
     for number in range(count):
@@ -178,7 +187,7 @@ def _worked(mount: Mount, agencies: list[str], count: int) -> float:
     with mount.storage.begin() as tx:
         outbox.enqueue(tx, rows)
     started = time.perf_counter()
-    tally = work(mount, stop=threading.Event(), once=True)
+    tally = work(mount, stop=threading.Event(), once=True, sender=sender)
     seconds = time.perf_counter() - started
     with mount.storage.read() as tx:
         left = outbox.pending(tx)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from desk import ONE, REMOVE, TWO, claim_next, decide_next, run_worker
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Text, cast, delete, insert, literal_column, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from notice_intake.auth import checkpoint
+from notice_intake.errors import JournalBroken
 from notice_intake.flows import checkpoints, claims, journal_about, sealing
 from notice_intake.flows.journal_check import Anchor, check
 from notice_intake.store import journal
@@ -109,6 +110,67 @@ def test_one_byte_changed_in_a_column_is_found_at_its_entry(busy, column, which)
     first = check(busy.mount).faults[0]
     assert first.entry == row.id
     assert column in first.text()
+
+
+@pytest.mark.parametrize("column", ["object", "action", "actor_kind", "actor_id", "payload", "leaf"])
+def test_no_byte_of_a_column_is_left_out(busy, column):
+    row = entries(busy)[-3]
+    value = getattr(row, column)
+    # A payload is hashed as a whole: not each of its bytes is worth a check of all.
+    for place in range(0, len(value), 17 if column == "payload" else 1):
+        change(busy, row.id, {column: value[:place] + flipped(value[place : place + 1]) + value[place + 1 :]})
+        first = check(busy.mount).faults[0]
+        assert (first.entry, column in first.text()) == (row.id, True), place
+    change(busy, row.id, {column: value})
+    assert told(busy) == []
+
+
+def test_every_byte_of_a_time_is_protected(busy):
+    row = entries(busy)[-3]
+    with busy.mount.storage.read() as tx:
+        if tx.dialect == "postgresql":
+            values = [row.at + timedelta(microseconds=1 << bit) for bit in range(50)]
+            values += [literal_column(f"'{word}'::timestamptz") for word in ("infinity", "-infinity")]
+        else:
+            query = select(cast(tx.tables.journal.c.at, Text)).where(tx.tables.journal.c.id == row.id)
+            at = tx.execute(query).scalar_one()
+            places = range(len(at))
+            values = [literal_column(f"'{at[:one]}{flipped(at[one])}{at[one + 1 :]}'") for one in places]
+            # What the driver would read as the same time.
+            values.append(literal_column(f"'{at.replace(' ', 'T')}'"))
+    for value in values:
+        change(busy, row.id, {"at": value})
+        assert check(busy.mount).faults[0].text() == f"entry {row.id}: its column at is not what its bytes say"
+    change(busy, row.id, {"at": row.at})
+    assert told(busy) == []
+
+
+def change(house, entry_id, values):
+    with as_attacker(house) as tx:
+        table = tx.tables.journal
+        tx.execute(update(table).where(table.c.id == entry_id).values(values))
+
+
+def test_a_digit_that_went_from_one_hash_to_the_next_is_found(busy):
+    first, second = entries(busy)[3:5]
+    change(busy, first.id, {"leaf": first.leaf[:-1]})
+    # PostgreSQL holds no more than 64.
+    most = 65 if busy.mount.storage.engine.dialect.name == "sqlite" else 64
+    change(busy, second.id, {"leaf": (first.leaf[-1] + second.leaf)[:most]})
+    assert {one.entry for one in check(busy.mount).faults} >= {first.id, second.id}
+
+
+@pytest.mark.parametrize("leaf", ["", "00" * 31, "  " + "00" * 31, "zz" * 32, " " * 64])
+def test_what_has_no_hash_is_not_sealed(house, leaf):
+    from notice_intake.core.journal import SYSTEM, Entry
+
+    with house.mount.storage.begin() as tx:
+        journal.append(tx, [Entry(SYSTEM, "case.opened", f"cas_{n}", house.clock.now) for n in range(3)])
+    before = len(all_seals(house))
+    change(house, entries(house)[-2].id, {"leaf": leaf})
+    with pytest.raises(JournalBroken, match="no leaf hash"):
+        sealing.seal(house.mount, now=house.clock.now)
+    assert len(all_seals(house)) == before
 
 
 def test_a_row_id_that_was_changed_is_found_at_its_entry(busy):
