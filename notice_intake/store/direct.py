@@ -17,7 +17,7 @@ from itertools import chain, count
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Dialect, Engine, Select, Table, insert
+from sqlalchemy import JSON, Column, Connection, Dialect, Engine, Select, String, Table, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -117,6 +117,19 @@ class Straight:
         """Store rows of several tables, in this order; those of one table name the same columns."""
         _insert_all(self._driver, self._dialect, parts)
 
+    def insert_unless(self, column: Column[Any], values: Sequence[str], *parts: tuple[Table, Rows]) -> bool:
+        """Store the same unless one of ``values`` stands in ``column``: False, and nothing stored, then.
+
+        Looked up and stored in one round trip, where the database is another process and the rows are few; else it is
+        False as well.
+        """
+        if self.dialect != "postgresql" or sum(len(rows) for _, rows in parts) > _FEW:
+            return False
+        work = _work(self._dialect, parts)
+        made = _unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column)
+        flat = [value for _, rows in work for row in rows for value in row]
+        return bool(_numbering(self._driver).execute(made, [list(values), *flat], prepare=True).rowcount)
+
 
 @contextmanager
 def driver_of(connection: Connection) -> Iterator[Any]:
@@ -142,13 +155,19 @@ def _fetch(driver: Any, dialect: Dialect, query: Query, values: Mapping[str, Any
     return [asked.row(row) for row in driver.execute(asked.statement, asked.parameters(values)).fetchall()]
 
 
-def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> None:
+def _work(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> list[tuple[_Insertion, list[tuple[Any, ...]]]]:
+    """Return how the rows of each table are inserted, and their values."""
     work = []
     for table, rows in parts:
         if rows:
             names = rows.names if isinstance(rows, Tuples) else tuple(rows[0])
             one = _insertion(table, names, dialect)
             work.append((one, one.values(rows)))
+    return work
+
+
+def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> None:
+    work = _work(dialect, parts)
     if dialect.name == "sqlite":
         for one, values in work:
             _to_sqlite(driver, one, values)
@@ -199,6 +218,21 @@ def _as_one(insertions: tuple[_Insertion, ...], counts: tuple[int, ...]) -> str:
     return f"WITH {named} {last}" if before else last
 
 
+@lru_cache(maxsize=256)
+def _unless(insertions: tuple[_Insertion, ...], counts: tuple[int, ...], column: Column[Any]) -> str:
+    """Return the same statement, storing nothing where a value of the array ``$1`` stands in a column."""
+    places, made = count(2), []
+    for one, rows in zip(insertions, counts, strict=True):
+        marks = [f"({', '.join([f'CAST(${next(places)} AS {kind})' for kind in one.kinds])})" for _ in range(rows)]
+        chosen = f"SELECT * FROM (VALUES {', '.join(marks)}) AS given WHERE NOT EXISTS (SELECT FROM taken)"  # noqa: S608
+        made.append(f"INSERT INTO {one.into} {chosen}")
+    preparer = insertions[0].preparer
+    taken = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = ANY($1)"
+    *before, last = made
+    named = ", ".join([f"taken AS MATERIALIZED ({taken})", *[f"part{at} AS ({one})" for at, one in enumerate(before)]])
+    return f"WITH {named} {last}"
+
+
 def _numbering(driver: Any) -> Any:
     """Return a cursor whose statements say ``$1``: one with many values is not searched for marks each time."""
     from psycopg import RawCursor
@@ -222,7 +256,10 @@ class _Insertion:
         self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
         sizes = [size for size in _BLOCKS if size * len(names) <= _MOST_VALUES]
         self.blocks = [(size, f"INSERT INTO {into} VALUES {', '.join([marks] * size)}") for size in sizes]  # noqa: S608
-        self.into, self.width = into, len(names)
+        self.into, self.width, self.preparer = into, len(names), dialect.identifier_preparer
+        # Not the length of a text: a CAST would cut what is too long, where an INSERT refuses it.
+        types = [table.c[name].type for name in names]
+        self.kinds = ["TEXT" if isinstance(one, String) else one.compile(dialect=dialect) for one in types]
         self.copy = f"COPY {into} FROM STDIN"
         self._pick = itemgetter(*names)
         kinds = [(place, table.c[name].type) for place, name in enumerate(names)]

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import Table
+
 from ..errors import NoticeIntakeError
 from . import cases
 from .direct import Rows, Straight, Tuples
@@ -64,8 +66,7 @@ class Together:
         kept: list[Fresh] = []
         try:
             with self._storage.straight(writing=True) as tx:
-                kept = _new_to(tx, group)
-                _insert(tx, kept)
+                kept = [*group] if _stored_at_once(tx, group) else _stored(tx, group)
         except (Raced, NoticeIntakeError):
             # Each of the group is tried by itself next, and learns by itself what stands against it.
             kept = []
@@ -89,6 +90,22 @@ def together(storage: Storage) -> Together:
     return found
 
 
+def _stored_at_once(tx: Straight | Tx, group: Sequence[Fresh]) -> bool:
+    """Store a group that opens no case that is there; False, and nothing stored, where that is not sure."""
+    keys = [key for one in group for key in one.keys]
+    if not isinstance(tx, Straight) or len(set(keys)) < len(keys):
+        return False
+    return tx.insert_unless(tx.tables.case.c.key, keys, *_parts(tx, group))
+
+
+def _stored(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
+    """Store those of a group that can be, and return them."""
+    kept = _new_to(tx, group)
+    if kept:
+        tx.insert(*_parts(tx, kept))
+    return kept
+
+
 def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Return those of a group that open no case that is there, nor one that another of the group opens."""
     taken = cases.keys_taken(tx, [key for one in group for key in one.keys])
@@ -100,11 +117,9 @@ def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     return kept
 
 
-def _insert(tx: Straight | Tx, group: Sequence[Fresh]) -> None:
-    """Write a group in one go."""
-    if not group:
-        return
-    tx.insert(*[(getattr(tx.tables, parts[0][0]), _joined([rows for _, rows in parts])) for parts in _by_part(group)])
+def _parts(tx: Straight | Tx, group: Sequence[Fresh]) -> list[tuple[Table, Rows]]:
+    """Return the rows of a group by table."""
+    return [(getattr(tx.tables, parts[0][0]), _joined([rows for _, rows in parts])) for parts in _by_part(group)]
 
 
 def _by_part(group: Sequence[Fresh]) -> Iterator[tuple[tuple[str, Rows], ...]]:

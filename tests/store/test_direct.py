@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.exc import DataError
 
 from notice_intake.store.storage import Raced, Storage, Tx
 
@@ -110,3 +111,32 @@ def test_a_question_answers_as_sqlalchemy_does(storage):
         for found in (tx.fetch(query, {"wanted": "cas_1"}), straight.fetch(query, {"wanted": "cas_1"})):
             assert found[0]._asdict() == expected._asdict()
         assert list(straight.fetch(query, {"wanted": "cas_9"})) == []
+
+
+def unless(storage: Storage, keys: list[str], *rows: dict[str, Any]) -> bool:
+    with storage.straight(writing=True) as tx:
+        table = tx.tables.case
+        return tx.insert_unless(table.c.key, keys, (table, rows[:1]), (table, rows[1:]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_rows_are_stored_unless_a_key_is_there(storage, count):
+    if storage.engine.dialect.name == "sqlite":
+        assert not unless(storage, ["new"], case(1)), "it is looked up by a statement of its own there"
+        assert stored(storage) == []
+        return
+    rows = [case(number) for number in range(count)]
+    assert unless(storage, [row["key"] for row in rows], *rows)
+    first = stored(storage)
+    assert [row.key for row in first] == [row["key"] for row in rows]
+    assert (first[0].opened_at, first[0].flags, first[0].content) == (AT, ["graphic"], {"title": 'A "title"'})
+    assert not unless(storage, ["other", rows[0]["key"]], case(90), case(91))
+    assert stored(storage) == first
+
+
+def test_what_is_too_long_is_refused_and_never_cut(storage):
+    if storage.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite knows no longest text")
+    with pytest.raises(DataError):
+        unless(storage, ["new"], case(1, category="x" * 101))
+    assert stored(storage) == []
