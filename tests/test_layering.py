@@ -115,3 +115,9 @@ def test_every_public_name_says_what_it_promises():
             if not node.name.startswith("_") and not ast.get_docstring(node)
         ]
     assert not silent
+
+
+def test_no_two_test_files_have_one_name():
+    # pytest imports them by their bare names: the second of two would not be run.
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(set(names)) == len(names)
