@@ -44,6 +44,9 @@ class Turn:
         except OSError:
             # A file system without locks, a folder that became read-only: SQLite has the last word in any case.
             self._path = None
+        except BaseException:  # a signal's: whoever catches it goes on without the turn
+            self._threads.release()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
