@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, String, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Row, Select, String, and_, bindparam, func, literal_column, or_, select, true, update
 from sqlalchemy.dialects import postgresql
 
 from ..core.cases import Case, Holder, Joined, Member
@@ -41,7 +41,13 @@ def keys_taken(tx: Straight | Tx, keys: Sequence[str]) -> set[str]:
 
 @lru_cache(maxsize=32)
 def _taken(tables: Tables, dialect: str) -> Select[Any]:
-    return _by_keys(tables, dialect, False).with_only_columns(tables.case.c.key)
+    case = tables.case
+    if dialect != "postgresql":
+        return _by_keys(tables, dialect, False).with_only_columns(case.c.key)
+    # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
+    wanted = func.unnest(bindparam("keys", type_=postgresql.ARRAY(String))).table_valued("key").render_derived()
+    found = select(case.c.key).where(case.c.key == wanted.c.key).limit(1).lateral()
+    return select(found.c.key).select_from(wanted.join(found, true()))
 
 
 @lru_cache(maxsize=32)

@@ -227,7 +227,9 @@ def _unless(insertions: tuple[_Insertion, ...], counts: tuple[int, ...], column:
         chosen = f"SELECT * FROM (VALUES {', '.join(marks)}) AS given WHERE NOT EXISTS (SELECT FROM taken)"  # noqa: S608
         made.append(f"INSERT INTO {one.into} {chosen}")
     preparer = insertions[0].preparer
-    taken = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = ANY($1)"
+    # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
+    looked = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = one LIMIT 1"
+    taken = f"SELECT FROM unnest(CAST($1 AS TEXT[])) AS one, LATERAL ({looked}) AS found"
     *before, last = made
     named = ", ".join([f"taken AS MATERIALIZED ({taken})", *[f"part{at} AS ({one})" for at, one in enumerate(before)]])
     return f"WITH {named} {last}"
