@@ -128,7 +128,7 @@ class Straight:
         work = _work(self._dialect, parts)
         made = _unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column)
         flat = [value for _, rows in work for row in rows for value in row]
-        return bool(_numbering(self._driver).execute(made, [list(values), *flat], prepare=True).rowcount)
+        return bool(_numbering(self._driver).execute(made, [list(values), *flat]).rowcount)
 
 
 @contextmanager
@@ -203,7 +203,7 @@ def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any,
                         copy.write_row(row)
         return
     made = _as_one(tuple([one for one, _ in work]), tuple([len(values) for _, values in work]))
-    _numbering(driver).execute(made, [value for _, values in work for row in values for value in row], prepare=True)
+    _numbering(driver).execute(made, [value for _, values in work for row in values for value in row])
 
 
 @lru_cache(maxsize=256)
