@@ -43,7 +43,7 @@ class _Subject:
 
 def run(where: Path, server: Postgres, *, quick: bool) -> Result:
     """Measure accepted and refused requests in interleaved rounds, on both databases."""
-    rounds, requests = (3, 400) if quick else (8, 600)
+    rounds, requests = (5, 250) if quick else (24, 250)
     result = Result("Credentials")
     result.table.append(("request", "database", "CPU us"))
     for engine in ("SQLite", "PostgreSQL"):
