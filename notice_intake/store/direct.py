@@ -126,6 +126,8 @@ class Straight:
         if self.dialect != "postgresql" or sum(len(rows) for _, rows in parts) > _FEW:
             return False
         work = _work(self._dialect, parts)
+        if not work:
+            return True
         made = _unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column)
         flat = [value for _, rows in work for row in rows for value in row]
         return bool(_numbering(self._driver).execute(made, [list(values), *flat]).rowcount)

@@ -119,6 +119,11 @@ def unless(storage: Storage, keys: list[str], *rows: dict[str, Any]) -> bool:
         return tx.insert_unless(table.c.key, keys, (table, rows[:1]), (table, rows[1:]))
 
 
+def test_no_rows_are_stored_whatever_is_there(storage):
+    assert unless(storage, []) == (storage.engine.dialect.name == "postgresql")
+    assert stored(storage) == []
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_rows_are_stored_unless_a_key_is_there(storage, count):
     if storage.engine.dialect.name == "sqlite":

@@ -88,6 +88,12 @@ def test_a_bad_line_fails_alone(door):
     assert door.client.get(problem["type"]).json["title"] == problem["title"]
 
 
+def test_a_stream_of_bad_lines_only_is_answered_line_by_line(door):
+    with door.nothing_stored():
+        answers = send(door, [b"None", good(door, language="?")])
+    assert summary(answers) == [(1, 400, "malformed-body"), (2, 422, "invalid-document")]
+
+
 def test_an_instrument_that_is_not_the_agencys_fails_its_lines_alone(door):
     flagger, _ = door.enrol("Flagger", instruments=("eu.dsa.trusted_flagger_notice",))
     contact = {"name": "Flagger", "email": "desk@flagger.example"}
