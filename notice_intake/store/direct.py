@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from .columns import UtcDateTime
+from .one_statement import as_one, numbering, unless
 from .tables import Tables
 
 
@@ -128,9 +129,9 @@ class Straight:
         work = _work(self._dialect, parts)
         if not work:
             return True
-        made = _unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column)
+        made = unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column=column)
         flat = [value for _, rows in work for row in rows for value in row]
-        return bool(_numbering(self._driver).execute(made, [list(values), *flat]).rowcount)
+        return bool(numbering(self._driver).execute(made, [list(values), *flat]).rowcount)
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def _fetch(driver: Any, dialect: Dialect, query: Query, values: Mapping[str, Any
     return [asked.row(row) for row in driver.execute(asked.statement, asked.parameters(values)).fetchall()]
 
 
-def _work(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> list[tuple[_Insertion, list[tuple[Any, ...]]]]:
+def _work(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> list[tuple[Insertion, list[tuple[Any, ...]]]]:
     """Return how the rows of each table are inserted, and their values."""
     work = []
     for table, rows in parts:
@@ -182,7 +183,7 @@ def _direct(connection: Connection) -> bool:
     return known and not connection.get_execution_options().get("schema_translate_map")
 
 
-def _to_sqlite(driver: Any, one: _Insertion, values: list[tuple[Any, ...]]) -> None:
+def _to_sqlite(driver: Any, one: Insertion, values: list[tuple[Any, ...]]) -> None:
     """Many rows with each statement: between statements another thread may take the interpreter, for milliseconds."""
     start = 0
     for size, block in one.blocks:
@@ -193,7 +194,7 @@ def _to_sqlite(driver: Any, one: _Insertion, values: list[tuple[Any, ...]]) -> N
         driver.execute(one.statement, row)
 
 
-def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any, ...]]]]) -> None:
+def _to_postgresql(driver: Any, work: Sequence[tuple[Insertion, list[tuple[Any, ...]]]]) -> None:
     """Few rows in one statement; many by COPY."""
     alone = driver.info.transaction_status.name == "IDLE"
     cursor = driver.cursor()
@@ -204,44 +205,8 @@ def _to_postgresql(driver: Any, work: Sequence[tuple[_Insertion, list[tuple[Any,
                     for row in values:
                         copy.write_row(row)
         return
-    made = _as_one(tuple([one for one, _ in work]), tuple([len(values) for _, values in work]))
-    _numbering(driver).execute(made, [value for _, values in work for row in values for value in row])
-
-
-@lru_cache(maxsize=256)
-def _as_one(insertions: tuple[_Insertion, ...], counts: tuple[int, ...]) -> str:
-    """Return one statement that stores so many rows of each table: alone it is a transaction, of one round trip."""
-    places, made = count(1), []
-    for one, rows in zip(insertions, counts, strict=True):
-        marks = [f"({', '.join([f'${next(places)}' for _ in range(one.width)])})" for _ in range(rows)]
-        made.append(f"INSERT INTO {one.into} VALUES {', '.join(marks)}")  # noqa: S608  our own names
-    *before, last = made
-    named = ", ".join([f"part{place} AS ({one})" for place, one in enumerate(before)])
-    return f"WITH {named} {last}" if before else last
-
-
-@lru_cache(maxsize=256)
-def _unless(insertions: tuple[_Insertion, ...], counts: tuple[int, ...], column: Column[Any]) -> str:
-    """Return the same statement, storing nothing where a value of the array ``$1`` stands in a column."""
-    places, made = count(2), []
-    for one, rows in zip(insertions, counts, strict=True):
-        marks = [f"({', '.join([f'CAST(${next(places)} AS {kind})' for kind in one.kinds])})" for _ in range(rows)]
-        chosen = f"SELECT * FROM (VALUES {', '.join(marks)}) AS given WHERE NOT EXISTS (SELECT FROM taken)"  # noqa: S608
-        made.append(f"INSERT INTO {one.into} {chosen}")
-    preparer = insertions[0].preparer
-    # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
-    looked = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = one LIMIT 1"
-    taken = f"SELECT FROM unnest(CAST($1 AS TEXT[])) AS one, LATERAL ({looked}) AS found"
-    *before, last = made
-    named = ", ".join([f"taken AS MATERIALIZED ({taken})", *[f"part{at} AS ({one})" for at, one in enumerate(before)]])
-    return f"WITH {named} {last}"
-
-
-def _numbering(driver: Any) -> Any:
-    """Return a cursor whose statements say ``$1``: one with many values is not searched for marks each time."""
-    from psycopg import RawCursor
-
-    return RawCursor(driver)
+    made = as_one(tuple([one for one, _ in work]), tuple([len(values) for _, values in work]))
+    numbering(driver).execute(made, [value for _, values in work for row in values for value in row])
 
 
 @contextmanager
@@ -249,7 +214,7 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-class _Insertion:
+class Insertion:
     """The INSERT of one table with one set of columns."""
 
     def __init__(self, table: Table, names: tuple[str, ...], dialect: Dialect) -> None:
@@ -316,8 +281,8 @@ def _read_time(text: str) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Insertion:
-    return _Insertion(table, names, dialect)
+def _insertion(table: Table, names: tuple[str, ...], dialect: Dialect) -> Insertion:
+    return Insertion(table, names, dialect)
 
 
 class _Question:
