@@ -319,7 +319,7 @@ EXAMPLES: tuple[Example, ...] = (
         500,
         "A fault of the platform's",
         Sent(body=DOCUMENT),
-        f"Nothing was stored. Try again; if it stays, name {REQUEST}.",
+        f"Send the same again: no referral is stored twice. If it stays, name {REQUEST}.",
     ),
     _of("temporarily-unavailable", "The database does not answer", Sent(body=DOCUMENT), TemporarilyUnavailable()),
 )

@@ -19,9 +19,7 @@ def as_one(insertions: tuple[Insertion, ...], counts: tuple[int, ...]) -> str:
     for one, rows in zip(insertions, counts, strict=True):
         marks = [f"({', '.join([f'${next(places)}' for _ in range(one.width)])})" for _ in range(rows)]
         made.append(f"INSERT INTO {one.into} VALUES {', '.join(marks)}")  # noqa: S608  our own names
-    *before, last = made
-    named = ", ".join([f"part{place} AS ({one})" for place, one in enumerate(before)])
-    return f"WITH {named} {last}" if before else last
+    return _with([], made)
 
 
 @lru_cache(maxsize=256)
@@ -36,9 +34,14 @@ def unless(insertions: tuple[Insertion, ...], counts: tuple[int, ...], *, column
     # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
     looked = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = one LIMIT 1"
     taken = f"SELECT FROM unnest(CAST($1 AS TEXT[])) AS one, LATERAL ({looked}) AS found"
-    *before, last = made
-    named = ", ".join([f"taken AS MATERIALIZED ({taken})", *[f"part{at} AS ({one})" for at, one in enumerate(before)]])
-    return f"WITH {named} {last}"
+    return _with([f"taken AS MATERIALIZED ({taken})"], made)
+
+
+def _with(named: list[str], statements: list[str]) -> str:
+    """Return statements as one, which counts the rows of the last."""
+    *before, last = statements
+    named = [*named, *[f"part{place} AS ({one})" for place, one in enumerate(before)]]
+    return f"WITH {', '.join(named)} {last}" if named else last
 
 
 def numbering(driver: Any) -> Any:

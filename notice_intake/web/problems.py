@@ -101,6 +101,6 @@ def _of_fault(error: Exception) -> Response:
     log.exception("the API failed (%s)", request_id(), exc_info=error)
     if current_app.debug or current_app.testing:
         raise error
-    detail = f"Nothing was stored. Try again; if it stays, name {request_id()}."
+    detail = f"Send the same again: no referral is stored twice. If it stays, name {request_id()}."
     document = {"type": type_of("internal-error"), "title": PLAIN[500][1], "status": 500, "detail": detail}
     return respond(document)

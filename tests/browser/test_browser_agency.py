@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving import click_and_arrive
 from desk_house import PEOPLE, Clock, DeskHouse, build
 from sqlalchemy import select
 from test_browser_desk import LOOKS, faults, overflow
@@ -85,8 +86,8 @@ def sent(page: Any, pages: str, reference: str = "BE-1") -> str:
     """Refer something; return the referral's id."""
     page.goto(f"{pages}/refer?instrument=eu.iru.referral")
     fill_in(page, reference)
-    page.locator("button.ni-primary[value=preview]").click()
-    page.locator("button[value=send]").click()
+    click_and_arrive(page, "button.ni-primary[value=preview]")
+    click_and_arrive(page, "button[value=send]")
     page.wait_for_selector("[data-notice=sent]")
     return str(page.url.rpartition("/")[2])
 
@@ -122,14 +123,14 @@ def test_axe_finds_nothing_on_any_page_and_nothing_overflows(
         page.goto(pages + path)
         wrong[path] = (faults(page), overflow(page))
     page.goto(f"{pages}/refer?instrument=eu.iru.referral")
-    page.locator("button.ni-primary[value=preview]").click()
+    click_and_arrive(page, "button.ni-primary[value=preview]")
     page.wait_for_selector(".ni-problem")
     wrong["faults"] = (faults(page), overflow(page))
     fill_in(page)
-    page.locator("button.ni-primary[value=preview]").click()
+    click_and_arrive(page, "button.ni-primary[value=preview]")
     page.wait_for_selector("button[value=send]")
     wrong["preview"] = (faults(page), overflow(page))
-    page.locator("button[value=send]").click()
+    click_and_arrive(page, "button[value=send]")
     page.wait_for_selector("[data-notice=sent]")
     handled(office, page.url.rpartition("/")[2])
     page.reload()
@@ -140,7 +141,7 @@ def test_axe_finds_nothing_on_any_page_and_nothing_overflows(
         page.goto(pages + path)
         wrong[path] = (faults(page), overflow(page))
     page.goto(f"{pages}/keys")
-    page.locator('form[action$="/keys/token"] button').click()
+    click_and_arrive(page, 'form[action$="/keys/token"] button')
     page.wait_for_selector(".ni-secret")
     wrong["keys"] = (faults(page), overflow(page))
     assert {name: found for name, found in wrong.items() if found != ([], 0)} == {}
@@ -151,7 +152,7 @@ def test_axe_finds_nothing_on_the_desks_agencies(
 ) -> None:
     page = sign_in()
     page.goto(f"{pages}/keys")
-    page.locator('form[action$="/keys/token"] button').click()
+    click_and_arrive(page, 'form[action$="/keys/token"] button')
     page.context.add_cookies([{"name": "who", "value": "eng", "url": pages}])
     desk = pages.removesuffix("/agency") + "/desk"
     wrong: dict[str, Any] = {}
@@ -160,8 +161,8 @@ def test_axe_finds_nothing_on_the_desks_agencies(
         page.goto(f"{desk}/agencies")
         page.locator(".ni-add summary").click()
         wrong[f"list {width}"] = (faults(page), overflow(page))
-        page.locator("[data-row]").first.click()
-        page.locator('form[action$="/link"] button').click()
+        click_and_arrive(page, "[data-row]")
+        click_and_arrive(page, 'form[action$="/link"] button')
         page.wait_for_selector(".ni-secret")
         wrong[f"agency {width}"] = (faults(page), overflow(page))
     assert {name: found for name, found in wrong.items() if found != ([], 0)} == {}
@@ -205,7 +206,7 @@ def test_the_focus_is_always_seen(pages: str, sign_in: Callable[..., Any]) -> No
 def test_a_fault_leads_to_its_field(pages: str, sign_in: Callable[..., Any]) -> None:
     page = sign_in()
     page.goto(f"{pages}/refer?instrument=eu.tco.removal_order")
-    page.locator("button.ni-primary[value=preview]").click()
+    click_and_arrive(page, "button.ni-primary[value=preview]")
     links = page.locator(".ni-problem li a").all()
     assert len(links) > 8
     for link in links:

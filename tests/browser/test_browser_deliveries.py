@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving import click_and_arrive
 from desk_house import DeskHouse
 from receiver import Receiver
 from test_browser_desk import faults, overflow
@@ -67,7 +68,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(
     shot(page, f"deliveries-{width}-{lang}-{theme}")
     assert faults(page) == []
     assert overflow(page) == 0
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.wait_for_selector(".ni-tries")
     shot(page, f"delivery-{width}-{lang}-{theme}")
     assert faults(page) == []
@@ -95,18 +96,18 @@ def test_the_ledger_works_without_scripts(ledger: DeskHouse, come: Callable[...,
     page = come("eng", java_script_enabled=False)
     page.goto(base + "/deliveries")
     page.locator("#ni-f-state").select_option("dead")
-    page.locator(".ni-filters button").click()
+    click_and_arrive(page, ".ni-filters button")
     assert page.locator("[data-row]").count() >= 1
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     assert "HTTP 422" in page.locator(".ni-tries").inner_text()
-    page.locator(".ni-next button").click()
+    click_and_arrive(page, ".ni-next button")
     assert "It will be tried again now." in page.content()
 
 
 def test_curl_is_copied_without_secrets(ledger: DeskHouse, come: Callable[..., Any], base: str) -> None:
     page = come("eng", permissions=["clipboard-read", "clipboard-write"])
     page.goto(base + "/deliveries")
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.locator("[data-copy]").click()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("curl -i -X POST ")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving import click_and_arrive, press_and_arrive
 from desk_house import DeskHouse
 from hostile_fields import PAYLOADS
 from hostile_fields import fill as fill_hostile
@@ -30,12 +31,6 @@ def faults(page: Any) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (extra: browser)")
     found = axe.Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
     return [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
-
-
-def press_and_arrive(page: Any, key: str) -> None:
-    """Press a key that leads to another page, and wait for it."""
-    with page.expect_navigation():
-        page.keyboard.press(key)
 
 
 @pytest.mark.parametrize(("width", "lang", "theme"), LOOKS)
@@ -101,7 +96,7 @@ def test_everything_fits_a_window_of_320_pixels(come: Callable[..., Any], base: 
 
 def test_no_control_is_hidden_behind_the_bar_at_the_bottom(come: Callable[..., Any]) -> None:
     page = come(width=360)
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     covered = page.evaluate(
         """() => {
           const bar = document.querySelector(".ni-jump").getBoundingClientRect();
@@ -119,7 +114,7 @@ def test_no_control_is_hidden_behind_the_bar_at_the_bottom(come: Callable[..., A
 
 def test_the_way_to_the_form_leaves_when_the_form_is_there(come: Callable[..., Any]) -> None:
     page = come(width=360)
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.locator(".ni-jump a").click()
     page.wait_for_selector(".ni-jump", state="hidden")
     page.keyboard.press("Home")
@@ -151,7 +146,7 @@ def test_media_are_fetched_only_when_asked_for_and_first_blurred(come: Callable[
     page = come()
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url) if "/media/" in request.url else None)
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.locator("#facts").fill("half a sentence")
     page.locator("h1").click()
     page.wait_for_timeout(300)
@@ -171,7 +166,7 @@ def test_media_are_fetched_only_when_asked_for_and_first_blurred(come: Callable[
 
 def test_what_was_typed_survives_a_reload_and_can_be_discarded(come: Callable[..., Any]) -> None:
     page = come()
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.locator("#facts").fill("half a sentence")
     page.locator("[name=outcome]").first.check()
     page.reload()
@@ -193,7 +188,7 @@ def test_the_countdown_runs_by_the_servers_clock_and_says_when_it_is_over(
     page = come()
     # The desk's own machine is a day wrong; what counts is the server's clock.
     page.add_init_script("const real = Date.now; Date.now = () => real() - 86400000;")
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     clock = page.locator(".ni-clock")
     assert clock.get_attribute("data-level") == "hour"
     page.wait_for_selector(".ni-clock[data-level=overdue]")
@@ -233,7 +228,7 @@ def test_the_queue_keeps_itself_fresh_and_the_focus_where_it_was(house: DeskHous
 
 def test_counters_keywords_and_countries_follow_what_is_chosen(come: Callable[..., Any]) -> None:
     page = come()
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.locator("#explanation").fill("x" * 2001)
     counter = page.locator("[data-counter=explanation]")
     assert counter.inner_text() == "2001 / 2000"
@@ -251,23 +246,23 @@ def test_counters_keywords_and_countries_follow_what_is_chosen(come: Callable[..
 
 def test_the_whole_job_without_scripts(come: Callable[..., Any]) -> None:
     page = come(java_script_enabled=False)
-    page.locator(".ni-next button").click()
+    click_and_arrive(page, ".ni-next button")
     case_id = page.locator("article").get_attribute("data-case")
     page.locator("#facts").fill("Placeholder facts.")
     page.get_by_role("button", name="Show blurred").click()
     assert page.locator("img.ni-seen").first.get_attribute("src") == "/media/a.svg"
     assert page.locator("#facts").input_value() == "Placeholder facts."
     page.locator("[name=outcome][value=removed]").check()
-    page.get_by_role("button", name="Decide and next").click()
+    click_and_arrive(page, page.get_by_role("button", name="Decide and next"))
     assert page.locator("#ni-problem").is_visible()
     page.locator("#explanation").fill("Placeholder explanation.")
-    page.get_by_role("button", name="Decide and next").click()
+    click_and_arrive(page, page.get_by_role("button", name="Decide and next"))
     assert page.locator("[data-notice=decided]").get_attribute("data-case") == case_id
     page.locator(".ni-menu summary").click()
     page.locator("#ni-lang").select_option("ar")
-    page.locator("form:has(#ni-lang) button").click()
+    click_and_arrive(page, "form:has(#ni-lang) button")
     assert page.locator("html").get_attribute("dir") == "rtl"
-    page.locator(".ni-wide button[value=dark]").click()
+    click_and_arrive(page, ".ni-wide button[value=dark]")
     assert page.locator(".ni").evaluate("one => getComputedStyle(one).colorScheme") == "dark"
 
 
@@ -283,7 +278,7 @@ def test_hostile_text_runs_nowhere(house: DeskHouse, come: Callable[..., Any], b
 
 def test_paper_shows_the_case_and_no_controls(come: Callable[..., Any]) -> None:
     page = come()
-    page.locator("[data-row]").first.click()
+    click_and_arrive(page, "[data-row]")
     page.emulate_media(media="print")
     assert not page.locator("#decision").is_visible()
     assert not page.locator(".ni-bar").is_visible()
@@ -358,6 +353,6 @@ def test_what_came_by_mail_is_entered_by_keyboard(
 def test_a_form_with_nothing_in_it_says_what_is_missing(come: Callable[..., Any], base: str, script: bool) -> None:
     page = come(java_script_enabled=script)
     page.goto(base + "/enter")
-    page.locator(".ni-enter .ni-primary").click()
+    click_and_arrive(page, ".ni-enter .ni-primary")
     page.wait_for_selector("#ni-problem")
     assert page.locator("#ni-problem a[href='#files']").is_visible()

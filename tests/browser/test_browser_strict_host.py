@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arriving import click_and_arrive
 from desk_house import PREFIX, DeskHouse, build
 from flask import request
 from werkzeug.serving import make_server
@@ -74,7 +75,7 @@ def test_the_agencys_forms_are_taken(strict: DeskHouse, origin: str, tab: Any) -
     tab.locator(".ni-door button").click()
     tab.wait_for_url("**/notices/agency/")
     tab.goto(f"{origin}/notices/agency/refer?instrument=eu.iru.referral")
-    tab.locator("button.ni-primary[value=preview]").click()
+    click_and_arrive(tab, "button.ni-primary[value=preview]")
     assert tab.locator("[aria-invalid=true]").count(), "the form came through, and was refused for what it lacks"
 
 

@@ -16,6 +16,7 @@ import pytest
 from desk import decide_next
 from receiver import Receiver
 
+from notice_intake.flows.along import stop_along
 from notice_intake.flows.health import readiness
 from notice_intake.flows.mount import utc_now
 from notice_intake.store import outbox, workers
@@ -217,3 +218,5 @@ def test_without_any_worker_the_process_itself_works_where_it_is_told_to(make_ho
     receiver.secret = agency.secret
     agency.refer()
     until(lambda: len(receiver.verified) == 1)
+    stop_along(house.mount)
+    assert "notice-intake-worker" not in {one.name for one in threading.enumerate()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
@@ -15,6 +16,7 @@ from werkzeug import Request
 
 from notice_intake.errors import BodyTooLarge
 from notice_intake.web import bodies
+from notice_intake.web.api import referrals
 
 BULK = "/v1/referrals/bulk"
 
@@ -92,6 +94,22 @@ def test_a_stream_of_bad_lines_only_is_answered_line_by_line(door):
     with door.nothing_stored():
         answers = send(door, [b"None", good(door, language="?")])
     assert summary(answers) == [(1, 400, "malformed-body"), (2, 422, "invalid-document")]
+
+
+def test_what_was_stored_before_the_answers_could_not_be_kept_is_answered_when_sent_again(door, monkeypatch, tmp_path):
+    before, lines = door.rows()["ni_referral"], [good(door) for _ in range(1400)]
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "tempdir", str(tmp_path / "no such place"))
+        full.setattr(referrals, "_SPOOL", 100_000)
+        full.setattr(door.client.application, "testing", False)
+        answer = door.post(b"\n".join(lines), path=BULK, Content_Type="application/x-ndjson")
+    assert answer.status_code == 500
+    assert "no referral is stored twice" in answer.json["detail"]
+    assert door.rows()["ni_referral"] > before
+    again = send(door, lines)
+    assert {one["status"] for one in again} == {201}
+    assert any(one.get("replayed") for one in again)
+    assert door.rows()["ni_referral"] == before + 1400
 
 
 def test_an_instrument_that_is_not_the_agencys_fails_its_lines_alone(door):
