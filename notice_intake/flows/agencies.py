@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..auth import bearer, schemes
-from ..auth.envelope import Credential, Envelope, Signed
+from ..auth.envelope import Claimed, Credential, Envelope, Signed
+from ..auth.schemes import Scheme
 from ..core.catalogue import country
 from ..core.journal import Actor, Entry
 from ..delivery.guard import CallbackPolicy, check_callback_url
@@ -18,6 +20,7 @@ from ..errors import (
     DocumentRefused,
     FieldError,
     NotFound,
+    NoticeIntakeError,
     ScopeMissing,
     SettingsError,
 )
@@ -25,9 +28,9 @@ from ..ids import new_id
 from ..store import agencies as store
 from ..store import journal, key_sources, pages
 from ..store.agencies import Agency, Endpoint
-from ..store.direct import Straight
+from ..store.known_keys import KnownKey, known_key, stands
 from ..store.storage import Tx
-from . import key_use
+from . import key_use, presuming
 from .mount import Mount
 
 #: How long a token lives.
@@ -172,25 +175,60 @@ def named(mount: Mount, text: str) -> Agency:
     return found[0]
 
 
-def authenticate(
-    mount: Mount, tx: Straight | Tx, envelope: Envelope, *, scope: str, now: datetime
-) -> tuple[Agency, Signed | None]:
-    """Return the agency whose key this request carries, under whichever scheme, and the signature if it has one.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request was found to come from, and by which key."""
 
-    The signature's nonce is not spent yet. Raises ``CredentialsRefused``, the same for every reason, or
-    ``ScopeMissing``.
+    key: KnownKey
+    #: The signature, if it has one; its nonce is not spent yet.
+    signed: Signed | None
+    #: The key, where it was not looked up for this request: see ``presuming``.
+    presumed: KnownKey | None = None
+
+    @property
+    def agency(self) -> Agency:
+        """The agency whose key it is."""
+        return self.key.agency
+
+
+def authenticate(mount: Mount, envelope: Envelope, *, scope: str, now: datetime, presume: bool = False) -> Caller:
+    """Return whose key this request carries, under whichever scheme.
+
+    With ``presume`` the key may be one that was looked up a moment ago: only for who stores nothing, and says nothing,
+    unless it still stands. Raises ``CredentialsRefused``, the same for every reason, or ``ScopeMissing``.
     """
     scheme, claimed = schemes.claim(envelope, secrets=mount.secrets)
-    found = store.credential_and_agency(tx, claimed.key_id, scheme=claimed.scheme)
-    proof = scheme.check(claimed, found[0] if found else None, envelope=envelope, now=now.timestamp())
-    if found is None:
+    proved = partial(_proved, scheme, claimed, envelope=envelope, scope=scope, now=now)
+    before = presuming.presumed(mount, claimed.key_id, scheme=claimed.scheme, now=now) if presume else None
+    refused: NoticeIntakeError | None = None
+    if before is not None:
+        try:
+            return Caller(before, proved(before), before)
+        except (CredentialsRefused, ScopeMissing) as error:
+            refused = error
+    with mount.storage.straight() as tx:
+        if refused is not None and before is not None and stands(tx, before):
+            raise refused
+        key = known_key(tx, claimed.key_id, scheme=claimed.scheme)
+    if key is None:
+        # What takes as long as for a key that is there.
+        scheme.check(claimed, None, envelope=envelope, now=now.timestamp())
         raise CredentialsRefused("unknown")
-    if found[1].require_signature and proof.signed is None:
-        raise CredentialsRefused("not signed")
-    if scope not in proof.credential.scopes:
-        raise ScopeMissing(scope)
+    signed = proved(key)
     key_use.seen(mount, claimed.key_id, now=now)
-    return found[1], proof.signed
+    presuming.remember(mount, key, now=now)
+    return Caller(key, signed)
+
+
+def _proved(
+    scheme: Scheme, claimed: Claimed, key: KnownKey, *, envelope: Envelope, scope: str, now: datetime
+) -> Signed | None:
+    proof = scheme.check(claimed, key.credential, envelope=envelope, now=now.timestamp())
+    if key.agency.require_signature and proof.signed is None:
+        raise CredentialsRefused("not signed")
+    if scope not in key.credential.scopes:
+        raise ScopeMissing(scope)
+    return proof.signed
 
 
 def _add_token(

@@ -16,6 +16,7 @@ from ..ids import new_id
 from ..store import cases, decisions, journal, outbox
 from ..store.agencies import Agency
 from ..store.direct import Tuples
+from ..store.known_keys import KnownKey
 from ..store.signatures import evidence_row, nonce_row
 from ..store.storage import Storage, Tx
 from ..store.together import Fresh
@@ -100,9 +101,10 @@ class Batch:
             self._signatures.append(evidence_row(prepared.signed, prepared.referral_id, now=self._now))
         return prepared.referral_id, receipt
 
-    def fresh(self) -> Fresh:
-        """Return everything that was collected, where no case was found before."""
+    def fresh(self, key: KnownKey | None = None) -> Fresh:
+        """Return everything that was collected, where no case was found before; to be stored if ``key`` stands."""
         return Fresh(
+            key=key,
             keys=list(self._standing),
             items=len(self._items),
             parts=(

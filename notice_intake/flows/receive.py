@@ -30,9 +30,10 @@ from ..errors import (
 )
 from ..store import referrals as store
 from ..store.agencies import Agency
+from ..store.known_keys import KnownKey
 from ..store.storage import Raced, Tx
 from ..store.together import together
-from . import evidence
+from . import evidence, presuming
 from .checkpoints import latest
 from .intake import Batch, standing_cases
 from .mount import Mount
@@ -74,16 +75,23 @@ class Received:
 
 
 def receive(
-    mount: Mount, submission: Submission, *, agency: Agency, now: datetime, session: Session | None = None
+    mount: Mount,
+    submission: Submission,
+    *,
+    agency: Agency,
+    now: datetime,
+    session: Session | None = None,
+    presumed: KnownKey | None = None,
 ) -> Received:
     """Store a referral and return its receipt; the same receipt again for the same key and body.
 
     With ``session`` it joins the host's transaction: flushes, never commits. Raises ``DocumentRefused``,
-    ``InstrumentNotAllowed``, ``ReferenceTaken``, ``KeyReused``; nothing is stored then.
+    ``InstrumentNotAllowed``, ``ReferenceTaken``, ``KeyReused``; nothing is stored then. With a key that is
+    ``presumed`` to stand, nothing is stored unless it does, and ``presuming.Changed`` is raised.
     """
     prepared = prepare(mount, submission, agency=agency, now=now)
     resolve(mount, [prepared])
-    (result,) = store_batch(mount, [prepared], agency=agency, now=now, session=session)
+    (result,) = store_batch(mount, [prepared], agency=agency, now=now, session=session, presumed=presumed)
     if isinstance(result, NoticeIntakeError):
         raise result
     return result
@@ -119,14 +127,25 @@ def resolve(mount: Mount, batch: Sequence[Prepared]) -> None:
 
 
 def store_batch(
-    mount: Mount, batch: Sequence[Prepared], *, agency: Agency, now: datetime, session: Session | None = None
+    mount: Mount,
+    batch: Sequence[Prepared],
+    *,
+    agency: Agency,
+    now: datetime,
+    session: Session | None = None,
+    presumed: KnownKey | None = None,
 ) -> list[Received | NoticeIntakeError]:
-    """Store a batch in one transaction; for each referral its receipt, or why it was not stored."""
+    """Store a batch in one transaction; for each referral its receipt, or why it was not stored.
+
+    With a key that is ``presumed`` to stand, nothing is stored unless it does, and ``presuming.Changed`` is raised.
+    """
     if session is None:
-        attempt = Attempt(mount, agency)
+        attempt = Attempt(mount, agency, key=presumed)
         attempt.add(batch, now=now)
         if attempt.seems_new() and attempt.store():
             return [*attempt.received()]
+    if presumed is not None:
+        presuming.confirm(mount, presumed)
     return store_carefully(mount, batch, agency=agency, now=now, session=session)
 
 
@@ -158,8 +177,8 @@ class Attempt:
     kept: where something is there already, whoever made the attempt reads them again for ``store_carefully``.
     """
 
-    def __init__(self, mount: Mount, agency: Agency) -> None:
-        self._mount, self._agency = mount, agency
+    def __init__(self, mount: Mount, agency: Agency, *, key: KnownKey | None = None) -> None:
+        self._mount, self._agency, self._key = mount, agency, key
         self._writing: Batch | None = None
         self._references: list[str] = []
         self._answers: list[Received] = []
@@ -189,8 +208,8 @@ class Attempt:
             return not store.any_taken(tx, self._agency.id, references)
 
     def store(self) -> bool:
-        """Store the rows; False, and nothing stored, where something of them is there already."""
-        return self._writing is None or together(self._mount.storage).store(self._writing.fresh())
+        """Store the rows; False, and nothing stored, where something is there already or the key was changed."""
+        return self._writing is None or together(self._mount.storage).store(self._writing.fresh(self._key))
 
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import Row, Select, insert, literal_column, or_, select, update
 
 from ..auth.envelope import Credential
-from .direct import Straight
 from .storage import Tx
 from .tables import Tables
 
@@ -116,32 +114,6 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
         tx.execute(insert(table), values)
 
 
-def credential_and_agency(tx: Straight | Tx, key_id: str, *, scheme: str) -> tuple[Credential, Agency] | None:
-    """Return a key with its agency in one read, or None; a key proves nothing under another scheme than its own."""
-    rows = tx.fetch(_by_key(tx.tables), {"wanted": key_id, "under": scheme})
-    if not rows:
-        return None
-    row = rows[0]
-    expires = row.expires_at.timestamp() if row.expires_at else None
-    found = _agency(row)
-    revoked = row.revoked_at is not None or not found.active
-    scopes, public = frozenset(row.scopes), (row.algorithm, row.public_key)
-    return Credential(key_id, row.digest, found.id, scopes, expires, revoked, *public), found
-
-
-@lru_cache(maxsize=32)
-def _by_key(tables: Tables) -> Select[Any]:
-    key, agency, endpoint = tables.credential.c, tables.agency.c, tables.endpoint.c
-    own = (key.digest, key.scopes, key.expires_at, key.revoked_at, key.algorithm, key.public_key)
-    columns = (*own, *_columns(tables))
-    return (
-        select(*columns)
-        .join_from(tables.credential, tables.agency, key.agency_id == agency.id)
-        .outerjoin(tables.endpoint, endpoint.agency_id == agency.id)
-        .where(key.key_id == bindparam("wanted"), key.scheme == bindparam("under"))
-    )
-
-
 def revoke(tx: Tx, key_id: str, *, now: datetime) -> bool:
     """End a key; it fails on the next request. False where there is no such live key."""
     key = tx.tables.credential
@@ -159,13 +131,13 @@ def live_keys(tx: Tx, agency_id: str) -> Sequence[Row[Any]]:
 def everyone(tx: Tx) -> list[Agency]:
     """Return all agencies, by name."""
     table = tx.tables.agency
-    return [_agency(row) for row in tx.execute(_agencies(tx).order_by(table.c.name, table.c.id))]
+    return [agency_of(row) for row in tx.execute(_agencies(tx).order_by(table.c.name, table.c.id))]
 
 
 def find(tx: Tx, agency_id: str) -> Agency | None:
     """Return an agency, or None."""
     row = tx.execute(_agencies(tx).where(tx.tables.agency.c.id == agency_id)).one_or_none()
-    return _agency(row) if row else None
+    return agency_of(row) if row else None
 
 
 def lock(tx: Tx, agency_id: str) -> None:
@@ -216,7 +188,8 @@ def note_endpoint(tx: Tx, endpoint_id: str, **values: Any) -> None:
     tx.execute(update(table).where(table.c.id == endpoint_id).values(values))
 
 
-def _columns(tables: Tables) -> tuple[Any, ...]:
+def columns(tables: Tables) -> tuple[Any, ...]:
+    """Return what ``agency_of`` reads; the endpoint's table is to be joined."""
     agency, endpoint = tables.agency.c, tables.endpoint.c
     listening = or_(*[endpoint.state == literal_column(f"'{state}'") for state in LISTENING]).label("listening")
     plain = (agency.id, agency.name, agency.country, agency.instruments, agency.active)
@@ -225,9 +198,10 @@ def _columns(tables: Tables) -> tuple[Any, ...]:
 
 def _agencies(tx: Tx) -> Select[Any]:
     t = tx.tables
-    return select(*_columns(t)).outerjoin_from(t.agency, t.endpoint, t.endpoint.c.agency_id == t.agency.c.id)
+    return select(*columns(t)).outerjoin_from(t.agency, t.endpoint, t.endpoint.c.agency_id == t.agency.c.id)
 
 
-def _agency(row: Row[Any]) -> Agency:
+def agency_of(row: Row[Any]) -> Agency:
+    """Return the agency of a row that holds ``columns``."""
     flags = row.active, bool(row.listening), row.require_signature
     return Agency(row.id, row.name, row.country, frozenset(row.instruments), *flags)

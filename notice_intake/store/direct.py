@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from .columns import UtcDateTime
-from .one_statement import as_one, numbering, unless
+from .one_statement import Holding, as_one, numbering, unless
 from .tables import Tables
 
 
@@ -118,8 +118,10 @@ class Straight:
         """Store rows of several tables, in this order; those of one table name the same columns."""
         _insert_all(self._driver, self._dialect, parts)
 
-    def insert_unless(self, column: Column[Any], values: Sequence[str], *parts: tuple[Table, Rows]) -> bool:
-        """Store the same unless one of ``values`` stands in ``column``: False, and nothing stored, then.
+    def insert_unless(
+        self, column: Column[Any], values: Sequence[str], *parts: tuple[Table, Rows], held: Holding | None = None
+    ) -> bool:
+        """Store the same unless one of ``values`` stands in ``column``, and while ``held`` holds; else store nothing.
 
         Looked up and stored in one round trip, where the database is another process and the rows are few; else it is
         False as well.
@@ -129,9 +131,12 @@ class Straight:
         work = _work(self._dialect, parts)
         if not work:
             return True
-        made = unless(tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work]), column=column)
+        insertions, counts = tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work])
+        stamps = [each for pair in held.stamps for each in pair] if held is not None else []
+        query, names = (held.query, len(held.stamps)) if held is not None else (None, 0)
+        made = unless(insertions, counts, column=column, wanted=len(values), held=query, names=names)
         flat = [value for _, rows in work for row in rows for value in row]
-        return bool(numbering(self._driver).execute(made, [list(values), *flat]).rowcount)
+        return bool(numbering(self._driver).execute(made, [*values, *stamps, *flat]).rowcount)
 
 
 @contextmanager
@@ -225,7 +230,7 @@ class Insertion:
         self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
         sizes = [size for size in _BLOCKS if size * len(names) <= _MOST_VALUES]
         self.blocks = [(size, f"INSERT INTO {into} VALUES {', '.join([marks] * size)}") for size in sizes]  # noqa: S608
-        self.into, self.width, self.preparer = into, len(names), dialect.identifier_preparer
+        self.into, self.width, self.dialect, self.preparer = into, len(names), dialect, dialect.identifier_preparer
         # Not the length of a text: a CAST would cut what is too long, where an INSERT refuses it.
         types = [table.c[name].type for name in names]
         self.kinds = ["TEXT" if isinstance(one, String) else one.compile(dialect=dialect) for one in types]

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column
+from sqlalchemy import Column, Select
 
 if TYPE_CHECKING:
     from .direct import Insertion
+
+
+#: What a ``Holding``'s query calls the name that it is asked for.
+HELD = "held.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The condition that a text is still what it was, for each of some names.
+
+    The query returns the text, called ``stamp``, of the one name that it knows as ``HELD``.
+    """
+
+    query: Select[Any]
+    #: Each name with its text; a name may stand here with two, of which one is wrong.
+    stamps: Sequence[tuple[str, str]]
 
 
 @lru_cache(maxsize=256)
@@ -23,18 +41,41 @@ def as_one(insertions: tuple[Insertion, ...], counts: tuple[int, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
-def unless(insertions: tuple[Insertion, ...], counts: tuple[int, ...], *, column: Column[Any]) -> str:
-    """Return the same statement, storing nothing where a value of the array ``$1`` stands in a column."""
-    places, made = count(2), []
-    for one, rows in zip(insertions, counts, strict=True):
-        marks = [f"({', '.join([f'CAST(${next(places)} AS {kind})' for kind in one.kinds])})" for _ in range(rows)]
-        chosen = f"SELECT * FROM (VALUES {', '.join(marks)}) AS given WHERE NOT EXISTS (SELECT FROM taken)"  # noqa: S608
-        made.append(f"INSERT INTO {one.into} {chosen}")
-    preparer = insertions[0].preparer
+def unless(
+    insertions: tuple[Insertion, ...],
+    counts: tuple[int, ...],
+    *,
+    column: Column[Any],
+    wanted: int,
+    held: Select[Any] | None = None,
+    names: int = 0,
+) -> str:
+    """Return the same statement, storing nothing where one of the ``wanted`` first values stands in a column.
+
+    Nor, with ``held``, the query of a ``Holding``, where one of as many ``names``, which follow, each with its text,
+    has another text now. All are values of their own: the plan for an array, whose length nobody knows, is made anew
+    each time.
+    """
+    places = count(1)
+    preparer, dialect = insertions[0].preparer, insertions[0].dialect
     # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
     looked = f"SELECT FROM {preparer.format_table(column.table)} WHERE {preparer.quote(column.name)} = one LIMIT 1"
-    taken = f"SELECT FROM unnest(CAST($1 AS TEXT[])) AS one, LATERAL ({looked}) AS found"
-    return _with([f"taken AS MATERIALIZED ({taken})"], made)
+    given = ", ".join([f"(CAST(${next(places)} AS TEXT))" for _ in range(wanted)])
+    named = {"taken": f"SELECT FROM (VALUES {given}) AS given (one), LATERAL ({looked}) AS found"}
+    if held is not None:
+        given = ", ".join([f"(CAST(${next(places)} AS TEXT), CAST(${next(places)} AS TEXT))" for _ in range(names)])
+        now = held.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        named["doubtful"] = (
+            f"SELECT FROM (VALUES {given}) AS held (name, stamp) LEFT JOIN LATERAL ({now}) AS now ON TRUE "  # noqa: S608
+            "WHERE now.stamp IS DISTINCT FROM held.stamp"
+        )
+    nothing = " AND ".join([f"NOT EXISTS (SELECT FROM {one})" for one in named])
+    made = []
+    for one, rows in zip(insertions, counts, strict=True):
+        marks = [f"({', '.join([f'CAST(${next(places)} AS {kind})' for kind in one.kinds])})" for _ in range(rows)]
+        chosen = f"SELECT * FROM (VALUES {', '.join(marks)}) AS given WHERE {nothing}"  # noqa: S608
+        made.append(f"INSERT INTO {one.into} {chosen}")
+    return _with([f"{name} AS MATERIALIZED ({one})" for name, one in named.items()], made)
 
 
 def _with(named: list[str], statements: list[str]) -> str:

@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Table
 
 from ..errors import NoticeIntakeError
-from . import cases
+from . import cases, known_keys
 from .direct import Rows, Straight, Tuples
+from .known_keys import KnownKey
 from .storage import Raced, Storage, Tx
 
 #: More rows than this are no longer quicker for being together, and would hold the others up.
@@ -33,6 +34,8 @@ class Fresh:
     items: int
     #: The name of each table and its rows, in the order to be stored; the same tables in the same order in each.
     parts: Sequence[tuple[str, Rows]]
+    #: The key that they came under, where it is to stand as it stood for them to be stored.
+    key: KnownKey | None = None
     #: Set once it was tried.
     stored: bool | None = None
 
@@ -46,7 +49,10 @@ class Together:
         self._waiting: deque[Fresh] = deque()
 
     def store(self, fresh: Fresh) -> bool:
-        """Store; False, and nothing stored, where something of it is there already or the database did not let us."""
+        """Store; False, and nothing stored, where something of it is there already or the database did not let us.
+
+        Nor where its key is not what it was.
+        """
         self._waiting.append(fresh)
         with self._turn:
             while fresh.stored is None:
@@ -95,15 +101,22 @@ def _stored_at_once(tx: Straight | Tx, group: Sequence[Fresh]) -> bool:
     keys = [key for one in group for key in one.keys]
     if not isinstance(tx, Straight) or len(set(keys)) < len(keys):
         return False
-    return tx.insert_unless(tx.tables.case.c.key, keys, *_parts(tx, group))
+    held = known_keys.holding(tx.tables, _keys(group))
+    return tx.insert_unless(tx.tables.case.c.key, keys, *_parts(tx, group), held=held)
 
 
 def _stored(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Store those of a group that can be, and return them."""
-    kept = _new_to(tx, group)
+    standing = {key for key in _keys(group) if known_keys.stands(tx, key)}
+    kept = _new_to(tx, [one for one in group if one.key is None or one.key in standing])
     if kept:
         tx.insert(*_parts(tx, kept))
     return kept
+
+
+def _keys(group: Sequence[Fresh]) -> set[KnownKey]:
+    """Return the keys of a group, each once; one that was changed meanwhile may stand here twice."""
+    return {one.key for one in group if one.key is not None}
 
 
 def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
 from notice_intake import NoticeIntake, Storage
 from notice_intake.flows.agencies import enrol
@@ -43,20 +44,29 @@ def intake_app() -> Flask:
 
 
 def open_app() -> Flask:
-    """The same app without a lock: whoever comes is the first agency. All but the proof of it stays as it is."""
-    from notice_intake.store import agencies
+    """The same app with a door beside the lock: who sends ``X-Open`` is the first agency, and only that is not proved.
+
+    One server for both: two differ by more than what is measured.
+    """
+    from notice_intake.flows.agencies import Caller
+    from notice_intake.store.known_keys import known_key
     from notice_intake.web.api import access
 
     app = Flask("bench")
     mount = open_mount(os.environ["BENCH_URL"], os.environ.get("BENCH_SCHEMA"), app)
     with mount.storage.read() as tx:
-        agency = agencies.everyone(tx)[0]
+        key_id, scheme = tx.execute(select(tx.tables.credential.c["key_id", "scheme"])).first() or ("", "")
+        key = known_key(tx, key_id, scheme=scheme)
+    assert key is not None
+    caller, lock = Caller(key, None), access._caller
 
-    def anybody(_mount: Mount, request: Any, **_options: Any) -> agencies.Agency:
-        request.environ[access.AGENCY] = agency.id
-        return agency
+    def either(mount: Mount, request: Any, **options: Any) -> Caller:
+        if "HTTP_X_OPEN" not in request.environ:
+            return lock(mount, request, **options)
+        request.environ[access.AGENCY] = caller.agency.id
+        return caller
 
-    access._authenticated = anybody
+    access._caller = either
     return app
 
 

@@ -124,7 +124,7 @@ def test_the_handlers_of_a_host_never_answer_for_us(host, monkeypatch, prefix):
     }
     monkeypatch.setattr("notice_intake.web.api.referrals.receive", _broken)
     answers[500] = agency.refer()
-    monkeypatch.setattr("notice_intake.web.api.referrals.agency_of", _away)
+    monkeypatch.setattr("notice_intake.web.api.referrals.storing", _away)
     answers[503] = agency.refer()
     for status, answer in answers.items():
         assert (answer.status_code, answer.content_type) == (status, "application/problem+json")

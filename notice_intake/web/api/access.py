@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from ...auth import signature
 from ...auth.envelope import Envelope, Signed
 from ...errors import CredentialsRefused, KeyReused, NoticeIntakeError, ReferenceTaken
-from ...flows import evidence, key_sources, key_use
-from ...flows.agencies import authenticate
+from ...flows import evidence, key_sources, key_use, presuming
+from ...flows.agencies import Caller, authenticate
 from ...flows.mount import Mount
 from ...settings import Settings
 from ...store.agencies import Agency
@@ -28,6 +31,10 @@ STREAMS = ("application/x-ndjson", "application/jsonl", "application/json-lines"
 #: How many times as large as a single referral's body a signed stream may be.
 _STREAM = 32
 _CERTIFICATE, _PROXY = "client-cert", "notice-intake-proxy"
+
+T = TypeVar("T")
+#: What stores for a caller: see ``storing``.
+Store = Callable[[Caller], T]
 
 
 class _Headers(Mapping[str, str]):
@@ -54,47 +61,86 @@ def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keep
     A signature's nonce is spent, unless the caller ``keeps`` it, to spend it in the transaction of what it stores.
     """
     limiting.admit(mount, request)
+    caller = _caller(mount, request, scope=scope, now=now)
+    if caller.signed is not None and keeps:
+        request.environ[SIGNED] = caller.signed
+    elif caller.signed is not None:
+        evidence.spend_alone(mount, caller.signed)
+    limiting.admit_agency(mount, request, agency_id=caller.agency.id)
+    return caller.agency
+
+
+def storing(mount: Mount, request: Request, *, scope: str, now: datetime, store: Store[T]) -> T:
+    """Return what ``store`` returns for whoever calls, whose key may be looked at only with what is stored.
+
+    It stores nothing unless a ``presumed`` key stands, and spends a signature's nonce in its transaction. Where it
+    fails before that, the nonce is spent nevertheless: a signed request is answered once. What is refused is refused
+    for a key that stands: where it was changed, ``store`` begins again, or the key is refused.
+    """
+    limiting.admit(mount, request)
+    caller = _caller(mount, request, scope=scope, now=now, presume=True)
     try:
-        found = _authenticated(mount, request, scope=scope, now=now, keeps=keeps)
+        return _stored(mount, request, caller, store)
+    except presuming.Changed:
+        # What is told to the agency only, its limits and our signature, is not told to a key that was revoked.
+        for name in (AGENCY, limiting.KNOWN):
+            request.environ.pop(name, None)
+        caller = _caller(mount, request, scope=scope, now=now)
+        return _stored(mount, request, caller, store)
+
+
+def _stored(mount: Mount, request: Request, caller: Caller, store: Store[T]) -> T:
+    with _refusing(mount, caller):
+        limiting.admit_agency(mount, request, agency_id=caller.agency.id)
+    with spending(mount, caller.signed), _refusing(mount, caller):
+        return store(caller)
+
+
+@contextmanager
+def _refusing(mount: Mount, caller: Caller) -> Iterator[None]:
+    """See that what is refused is refused for a key that stands; raises ``presuming.Changed`` where it does not."""
+    try:
+        yield
+    except (NoticeIntakeError, HTTPException):
+        if caller.presumed is not None:
+            presuming.confirm(mount, caller.presumed)
+        raise
+
+
+def _caller(mount: Mount, request: Request, *, scope: str, now: datetime, presume: bool = False) -> Caller:
+    envelope = _envelope(mount, request)
+    ask = partial(authenticate, mount, envelope, scope=scope, now=now)
+    try:
+        try:
+            caller = ask(presume=presume)
+        except CredentialsRefused as refused:
+            if refused.reason != signature.UNKNOWN or not key_sources.look_again(mount, now=now):
+                raise
+            caller = ask()
     except CredentialsRefused:
         limiting.failed(mount, request)
         raise
-    limiting.admit_agency(mount, request, agency_id=found.id)
-    return found
-
-
-def _authenticated(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool) -> Agency:
-    envelope = _envelope(mount, request)
-    try:
-        found, signed = _known(mount, envelope, scope=scope, now=now)
-    except CredentialsRefused as refused:
-        if refused.reason != signature.UNKNOWN or not key_sources.look_again(mount, now=now):
-            raise
-        found, signed = _known(mount, envelope, scope=scope, now=now)
     key_use.write(mount)
-    request.environ[AGENCY] = found.id
-    if signed is not None and keeps:
-        request.environ[SIGNED] = signed
-    elif signed is not None:
-        evidence.spend_alone(mount, signed)
-    return found
-
-
-def _known(mount: Mount, envelope: Envelope, *, scope: str, now: datetime) -> tuple[Agency, Signed | None]:
-    with mount.storage.straight() as tx:
-        return authenticate(mount, tx, envelope, scope=scope, now=now)
+    request.environ[AGENCY] = caller.agency.id
+    return caller
 
 
 @contextmanager
 def signature_of(mount: Mount, request: Request) -> Iterator[Signed | None]:
-    """Give the signature that ``agency_of`` kept, None where the request has none.
-
-    Where the request fails before anything is stored, the nonce is spent nevertheless: a signed request is answered
-    once. Raises ``CredentialsRefused`` in place of the fault where that had happened before.
-    """
+    """Give the signature that ``agency_of`` kept, None where the request has none, and see that it is ``spending``."""
     signed: Signed | None = request.environ.get(SIGNED)
-    try:
+    with spending(mount, signed):
         yield signed
+
+
+@contextmanager
+def spending(mount: Mount, signed: Signed | None) -> Iterator[None]:
+    """Spend a signature's nonce where the request fails before anything is stored: it is answered once.
+
+    Raises ``CredentialsRefused`` in place of the fault where that had happened before.
+    """
+    try:
+        yield
     except (ReferenceTaken, KeyReused):
         # These are found in the transaction that spends the nonce.
         raise

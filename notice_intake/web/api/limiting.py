@@ -28,7 +28,8 @@ from ..problems import this_request
 from .counting import Counters
 
 _WINDOW = 60
-_KNOWN = "notice_intake.limits"
+#: Where a request keeps what its answer tells of limits.
+KNOWN = "notice_intake.limits"
 
 
 class _PerMinute(RateLimitItemPerMinute):
@@ -133,7 +134,7 @@ def admit(mount: Mount, request: Request) -> None:
         limits.spend("address", address)
     except TooManyRequests:
         # Only who is refused, or has proved who it is, hears of limits: each 401 is like every other.
-        request.environ[_KNOWN] = (limits, "address", address)
+        request.environ[KNOWN] = (limits, "address", address)
         raise
 
 
@@ -157,7 +158,7 @@ def _caller(request: Request) -> str:
 def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:
     """Count a request for the agency that it proved to be."""
     limits = limits_of(mount)
-    request.environ[_KNOWN] = (limits, "agency", agency_id)
+    request.environ[KNOWN] = (limits, "agency", agency_id)
     limits.spend("agency", agency_id)
 
 
@@ -181,7 +182,7 @@ def spender(mount: Mount, agency_id: str) -> Callable[[int], tuple[int, NoticeIn
 
 def tell(headers: Headers) -> None:
     """Say in an answer what is allowed and what is left (draft-ietf-httpapi-ratelimit-headers)."""
-    known: tuple[Limits, str, str] | None = this_request().environ.get(_KNOWN)
+    known: tuple[Limits, str, str] | None = this_request().environ.get(KNOWN)
     if known is None:
         return
     limits, name, key = known

@@ -17,13 +17,14 @@ from ...contract.strict_json import read_json
 from ...core.referrals import parse_time
 from ...errors import NotFound
 from ...flows import status
+from ...flows.agencies import Caller
 from ...flows.bulk import Origin, receive_lines
 from ...flows.evidence import keep_stream
 from ...flows.mount import Mount
-from ...flows.receive import Submission, receive
+from ...flows.receive import Received, Submission, receive
 from .. import bodies
 from ..problems import root, this_request
-from .access import STREAMS, agency_of, signature_of
+from .access import STREAMS, agency_of, signature_of, storing
 from .answers import Created, json_response
 from .conditions import idempotency_key
 from .limiting import spender
@@ -42,13 +43,15 @@ def post(mount_of: MountOf) -> View:
     def view() -> Response:
         mount, sent = mount_of(), this_request()
         now = mount.clock()
-        agency = agency_of(mount, sent, scope="referrals:write", now=now, keeps=True)
-        with signature_of(mount, sent) as signed:
+
+        def store(caller: Caller) -> Received:
             bodies.require(sent, "application/json")
-            key = idempotency_key(sent)
-            body = bodies.whole(sent, limit=mount.settings.max_body_bytes)
-            submission = Submission(read_json(body), body, mount.settings.channel, key, signed=signed)
-            received = receive(mount, submission, agency=agency, now=now)
+            once = idempotency_key(sent)
+            body = bodies.held(sent, limit=mount.settings.max_body_bytes)
+            submission = Submission(read_json(body), body, mount.settings.channel, once, signed=caller.signed)
+            return receive(mount, submission, agency=caller.agency, now=now, presumed=caller.presumed)
+
+        received = storing(mount, sent, scope="referrals:write", now=now, store=store)
         headers = {"Idempotency-Replayed": "true"} if received.replayed else {}
         receipt = _sandboxed(mount, received.receipt)
         return Created(receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
