@@ -148,10 +148,12 @@ class CredentialsRefused(NoticeIntakeError):
 
     code = "credentials-refused"
 
-    def __init__(self, reason: str = "missing") -> None:
+    def __init__(self, reason: str = "missing", *, whatever_the_key: bool = False) -> None:
         super().__init__()
         #: For the log only, never for the sender: telling which check failed helps whoever tries keys.
         self.reason = reason
+        #: Whether nothing that may be changed of the key would let this request in.
+        self.whatever_the_key = whatever_the_key
 
 
 class SignaturesUnavailable(NoticeIntakeError):

@@ -95,13 +95,13 @@ def check(claimed: Claimed, credential: Credential | None, *, envelope: Envelope
         raise CredentialsRefused("expired")
     parameters: Parameters = claimed.details
     if not now - PAST <= parameters.created <= now + FUTURE or parameters.expires < now:
-        raise CredentialsRefused("outside the time window")
+        raise CredentialsRefused("outside the time window", whatever_the_key=True)
     if parameters.alg not in (None, credential.algorithm):
-        raise CredentialsRefused("not the algorithm of the key")
+        raise CredentialsRefused("not the algorithm of the key", whatever_the_key=True)
     base = _verified(parameters.plain, envelope, algorithm=credential.algorithm, public_key=credential.public_key)
     digest = envelope.headers.get("content-digest")
     if (digest is not None or _has_body(envelope)) and not http_digest.matches(digest or "", envelope.body()):
-        raise CredentialsRefused("the body is not the one that was signed")
+        raise CredentialsRefused("the body is not the one that was signed", whatever_the_key=True)
     signed = Signed(
         credential.key_id,
         credential.algorithm,
@@ -136,7 +136,7 @@ def _verified(plain: Plain | None, envelope: Envelope, *, algorithm: str, public
         verifier = keys.ALGORITHMS[algorithm](public_key=keys.load(public_key))
         verifier.verify(signature=signature, message=base.encode("ascii"))
     except (HTTPMessageSignaturesException, InvalidSignature):
-        raise CredentialsRefused("bad signature") from None
+        raise CredentialsRefused("bad signature", whatever_the_key=True) from None
     return base
 
 

@@ -205,6 +205,8 @@ def authenticate(mount: Mount, envelope: Envelope, *, scope: str, now: datetime,
         try:
             return Caller(before, proved(before), before)
         except (CredentialsRefused, ScopeMissing) as error:
+            if isinstance(error, CredentialsRefused) and error.whatever_the_key:
+                raise
             refused = error
     with mount.storage.straight() as tx:
         if refused is not None and before is not None and stands(tx, before):

@@ -169,6 +169,17 @@ def test_a_signed_request_is_answered_once_whatever_happens_to_its_agency(door):
         assert send.again(request).status_code == 401
 
 
+def test_what_no_change_of_the_key_could_mend_asks_no_database(door, questions):
+    with signing_host(door) as (send, _):
+        assert send().status_code == 201
+        (body, fields), (_, others) = send.made(b'{"one": 1}'), send.made(b'{"two": 2}')
+        questions.clear()
+        with door.nothing_stored():
+            assert send.again((body + b" ", fields)).status_code == 401
+            assert send.again((body, fields | {"Signature": others["Signature"]})).status_code == 401
+        assert questions.total() == 0
+
+
 def test_of_referrals_that_share_a_transaction_only_those_with_a_key_that_stands_are_stored(door, used):
     other, other_id = door.enrol("Unit Five")
     keys = {}
