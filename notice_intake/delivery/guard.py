@@ -259,7 +259,8 @@ def _look_up(destination: Destination, *, within: float) -> list[Address]:
     In a thread of its own, because the C library takes no deadline and may need minutes; in no pool of threads, because
     one agency's silent name server would fill it and hold up all others.
     """
-    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    # Not a SimpleQueue: its get() waits for ever where a signal comes as its timeout runs out.
+    answers: queue.Queue[list[Any] | Exception] = queue.Queue()
 
     def ask() -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue, SimpleQueue
 from typing import Any
 
 
@@ -25,7 +25,8 @@ class Crew:
         self.size = size
         self._work = work
         self._jobs: SimpleQueue[Any] = SimpleQueue()
-        self._back: SimpleQueue[Result] = SimpleQueue()
+        # Not a SimpleQueue: its get() waits for ever where a signal comes as its timeout runs out, and no worker stops.
+        self._back: Queue[Result] = Queue()
         self._threads = 0
         #: Jobs that were given and have not been handed back.
         self.busy = 0
