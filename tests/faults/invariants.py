@@ -183,7 +183,7 @@ def _purged(stored: Stored, _seen: Seen) -> Iterator[Violation]:
             kind = "half purged" if row.purged_at is None else "purged too soon"
             yield Violation(kind, f"{row.id}: purged at {row.purged_at}, {left} of its cases are not")
         if row.purged_at is not None:
-            yield from _in_the_way(row.id, lanes[row.id], held=bool({row.id, row.agency} & stored.held))
+            yield from _in_the_way(row.id, lanes[row.id], held=_held(stored, row.id, {row.id, row.agency}))
     for case in stored.cases:
         yield from _parted(case.id, case.parts, purged=case.id in gone)
         for item in items[case.id]:
@@ -191,12 +191,14 @@ def _purged(stored: Stored, _seen: Seen) -> Iterator[Violation]:
         if case.id in gone:
             names = {case.id, *(item.referral for item in items[case.id])}
             names |= {agencies[item.referral] for item in items[case.id] if item.referral in agencies}
-            yield from _in_the_way(case.id, lanes[case.id], held=bool(names & stored.held))
+            yield from _in_the_way(case.id, lanes[case.id], held=_held(stored, case.id, names))
             yield from (Violation("purged too soon", f"{it.id}: {it.status}") for it in items[case.id] if _open(it))
     yield from _periods(stored, items)
     done = gone | {row.id for row in stored.referrals if row.purged_at is not None}
-    yield from (Violation("unjournalled", f"the purge of {one}") for one in done - stored.purged)
-    yield from (Violation("half purged", f"{one}: the journal says it was purged") for one in stored.purged - done)
+    yield from (Violation("unjournalled", f"the purge of {one}") for one in done - stored.purged.keys())
+    yield from (
+        Violation("half purged", f"{one}: the journal says it was purged") for one in stored.purged.keys() - done
+    )
     if stored.overdue:
         yield Violation("kept too long", f"{stored.overdue} cases")
 
@@ -215,6 +217,12 @@ def _periods(stored: Stored, items: dict[str, list[Any]]) -> Iterator[Violation]
 
 def _open(item: Any) -> bool:
     return item.status in _UNDECIDED
+
+
+def _held(stored: Stored, name: str, names: set[str]) -> bool:
+    """Whether a hold on one of ``names`` stood when this was purged: a referral may be held of which a part is gone."""
+    held = [stored.held[one] for one in names & stored.held.keys()]
+    return bool(held) and (name not in stored.purged or min(held) < stored.purged[name])
 
 
 def _parted(name: str, parts: tuple[bool, ...], *, purged: bool) -> Iterator[Violation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from notice_intake.core.codes import RESTRICTIVE
 from notice_intake.core.retention import COMPLAINTS
@@ -50,7 +50,9 @@ def _rows(tx: Tx) -> dict[str, Any]:
     t = tx.tables
     every = {name: tx.execute(select(getattr(t, name))).all() for name in ("referral", "item", "case", "decision")}
     entries = tx.execute(select(t.journal.c.object, t.journal.c.action)).all()
-    purges = tx.execute(select(t.journal.c.payload).where(t.journal.c.action == _PURGED)).scalars()
+    purges = tx.execute(select(t.journal.c.id, t.journal.c.payload).where(t.journal.c.action == _PURGED)).all()
+    standing = select(t.hold.c.object).where(t.hold.c.lifted_at.is_(None))
+    holds = select(t.journal.c.object, func.min(t.journal.c.id)).where(t.journal.c.action == "hold.placed")
     return {
         "referrals": [_referral(r) for r in every["referral"]],
         "items": [
@@ -63,8 +65,8 @@ def _rows(tx: Tx) -> dict[str, Any]:
         "decisions": [_decision(r) for r in every["decision"] if r.undone_at is None],
         "work": [_work(r) for r in tx.execute(select(t.outbox)).all()],
         "journal": frozenset((r.object, r.action) for r in entries),
-        "purged": frozenset(name for payload in purges for name in _named(payload)),
-        "held": frozenset(tx.execute(select(t.hold.c.object).where(t.hold.c.lifted_at.is_(None))).scalars()),
+        "purged": {name: number for number, payload in purges for name in _named(payload)},
+        "held": dict(tx.execute(holds.where(t.journal.c.object.in_(standing)).group_by(t.journal.c.object)).all()),
     }
 
 

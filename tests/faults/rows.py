@@ -161,10 +161,10 @@ class Stored:
     journal: frozenset[tuple[str, str]] = frozenset()
     #: What the journal's own check finds, in words.
     journal_faults: Sequence[str] = ()
-    #: Cases and referrals that the journal says were purged.
-    purged: frozenset[str] = frozenset()
-    #: Agencies, referrals and cases under a legal hold.
-    held: frozenset[str] = frozenset()
+    #: Cases and referrals that the journal says were purged, with the number of its entry.
+    purged: Mapping[str, int] = field(default_factory=dict)
+    #: Agencies, referrals and cases under a legal hold, with the number of the entry of the first.
+    held: Mapping[str, int] = field(default_factory=dict)
     #: How long a case is kept after its last change, at least.
     period: timedelta = timedelta(0)
     #: Cases that could be purged, and were not.
