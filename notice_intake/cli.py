@@ -179,19 +179,20 @@ def _agency(mount_of: MountOf, address_of: AddressOf | None) -> click.Group:
         _show_keys(enrolled, as_json)
 
     @group.command("rotate", help="Give an agency a further token; the newest two stay alive.")
-    @click.argument("agency_id")
+    @click.argument("agency")
     @click.option("--json", "as_json", is_flag=True)
     @_guarded
-    def rotate(agency_id: str, as_json: bool) -> None:
+    def rotate(agency: str, as_json: bool) -> None:
         mount = mount_of()
-        _show_keys(agencies.rotate(mount, agency_id, now=mount.clock()), as_json)
+        _show_keys(agencies.rotate(mount, agencies.named(mount, agency).id, now=mount.clock()), as_json)
 
     @group.command("revoke", help="End all keys of an agency at once.")
-    @click.argument("agency_id")
+    @click.argument("agency")
     @_guarded
-    def revoke(agency_id: str) -> None:
+    def revoke(agency: str) -> None:
         mount = mount_of()
-        click.echo(f"{agencies.revoke(mount, agency_id, now=mount.clock())} keys revoked")
+        ended = agencies.revoke(mount, agencies.named(mount, agency).id, now=mount.clock())
+        click.echo(f"{ended} keys revoked")
 
     @group.command("list", help="List the agencies and their keys, with when each runs out.")
     @_guarded

@@ -47,10 +47,11 @@ def test_an_agency_is_added_listed_rotated_and_revoked(run):
         headers = {"Authorization": f"Bearer {token}"}
         return client.get("/notices/v1/referrals", headers=headers).status_code == 200
 
-    rotated = json.loads(run("agency", "rotate", keys["agency_id"], "--json").stdout)["token"]
+    rotated = json.loads(run("agency", "rotate", "Example Unit", "--json").stdout)["token"]
     assert (opens(keys["token"]), opens(rotated)) == (True, True)
     assert run("agency", "revoke", keys["agency_id"]).stdout == "2 keys revoked\n"
     assert (opens(keys["token"]), opens(rotated)) == (False, False)
+    assert run("agency", "revoke", "Example Unit").stdout == "0 keys revoked\n"
 
 
 def test_secrets_are_shown_once_and_said_to_be(run):
