@@ -24,8 +24,8 @@ from ...store.agencies import Agency
 from .. import bodies
 from . import limiting
 
-#: Where a request keeps whom it was found to come from, and the signature that waits to be stored with it.
-AGENCY, SIGNED = "notice_intake.agency", "notice_intake.signed"
+#: Where a request keeps whom it was found to come from.
+AGENCY = "notice_intake.agency"
 #: The media types of a referral a line.
 STREAMS = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 #: How many times as large as a single referral's body a signed stream may be.
@@ -55,30 +55,28 @@ class _Headers(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
-def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime, keeps: bool = False) -> Agency:
-    """Return the agency whose credentials this request carries; cookies count for nothing here.
+def agency_of(mount: Mount, request: Request, *, scope: str, now: datetime) -> Agency:
+    """Return the agency whose credentials this request carries, a signature's nonce spent.
 
-    A signature's nonce is spent, unless the caller ``keeps`` it, to spend it in the transaction of what it stores.
+    Cookies count for nothing here.
     """
     limiting.admit(mount, request)
     caller = _caller(mount, request, scope=scope, now=now)
-    if caller.signed is not None and keeps:
-        request.environ[SIGNED] = caller.signed
-    elif caller.signed is not None:
+    if caller.signed is not None:
         evidence.spend_alone(mount, caller.signed)
     limiting.admit_agency(mount, request, agency_id=caller.agency.id)
     return caller.agency
 
 
-def storing(mount: Mount, request: Request, *, scope: str, now: datetime, store: Store[T]) -> T:
-    """Return what ``store`` returns for whoever calls, whose key may be looked at only with what is stored.
+def storing(mount: Mount, request: Request, *, scope: str, now: datetime, store: Store[T], presume: bool = False) -> T:
+    """Return what ``store`` returns for whoever calls; it spends a signature's nonce in its transaction.
 
-    It stores nothing unless a ``presumed`` key stands, and spends a signature's nonce in its transaction. Where it
-    fails before that, the nonce is spent nevertheless: a signed request is answered once. What is refused is refused
-    for a key that stands: where it was changed, ``store`` begins again, or the key is refused.
+    Where it fails before that, the nonce is spent nevertheless: a signed request is answered once. With ``presume``
+    the key may be looked at only with what is stored: ``store`` stores nothing unless a ``presumed`` key stands. What
+    is refused is refused for a key that stands: where it was changed, ``store`` begins again, or the key is refused.
     """
     limiting.admit(mount, request)
-    caller = _caller(mount, request, scope=scope, now=now, presume=True)
+    caller = _caller(mount, request, scope=scope, now=now, presume=presume)
     try:
         return _stored(mount, request, caller, store)
     except presuming.Changed:
@@ -92,7 +90,7 @@ def storing(mount: Mount, request: Request, *, scope: str, now: datetime, store:
 def _stored(mount: Mount, request: Request, caller: Caller, store: Store[T]) -> T:
     with _refusing(mount, caller):
         limiting.admit_agency(mount, request, agency_id=caller.agency.id)
-    with spending(mount, caller.signed), _refusing(mount, caller):
+    with _spending(mount, caller.signed), _refusing(mount, caller):
         return store(caller)
 
 
@@ -126,15 +124,7 @@ def _caller(mount: Mount, request: Request, *, scope: str, now: datetime, presum
 
 
 @contextmanager
-def signature_of(mount: Mount, request: Request) -> Iterator[Signed | None]:
-    """Give the signature that ``agency_of`` kept, None where the request has none, and see that it is ``spending``."""
-    signed: Signed | None = request.environ.get(SIGNED)
-    with spending(mount, signed):
-        yield signed
-
-
-@contextmanager
-def spending(mount: Mount, signed: Signed | None) -> Iterator[None]:
+def _spending(mount: Mount, signed: Signed | None) -> Iterator[None]:
     """Spend a signature's nonce where the request fails before anything is stored: it is answered once.
 
     Raises ``CredentialsRefused`` in place of the fault where that had happened before.

@@ -22,9 +22,10 @@ from ...flows.bulk import Origin, receive_lines
 from ...flows.evidence import keep_stream
 from ...flows.mount import Mount
 from ...flows.receive import Received, Submission, receive
+from ...store.agencies import Agency
 from .. import bodies
 from ..problems import root, this_request
-from .access import STREAMS, agency_of, signature_of, storing
+from .access import STREAMS, agency_of, storing
 from .answers import Created, json_response
 from .conditions import idempotency_key
 from .limiting import spender
@@ -51,7 +52,7 @@ def post(mount_of: MountOf) -> View:
             submission = Submission(read_json(body), body, mount.settings.channel, once, signed=caller.signed)
             return receive(mount, submission, agency=caller.agency, now=now, presumed=caller.presumed)
 
-        received = storing(mount, sent, scope="referrals:write", now=now, store=store)
+        received = storing(mount, sent, scope="referrals:write", now=now, store=store, presume=True)
         headers = {"Idempotency-Replayed": "true"} if received.replayed else {}
         receipt = _sandboxed(mount, received.receipt)
         return Created(receipt, location=f"{root()}/v1/referrals/{received.referral_id}", headers=headers)
@@ -68,13 +69,16 @@ def bulk(mount_of: MountOf) -> View:
 
     def view() -> Response:
         mount = mount_of()
-        agency = agency_of(mount, request, scope="referrals:write", now=mount.clock(), keeps=True)
-        signature_id = None
-        with signature_of(mount, request) as signed:
+
+        def store(caller: Caller) -> tuple[Agency, str | None]:
             bodies.require(request, *STREAMS)
-            if signed is not None:
-                # It was read, within its limit, when its digest was checked.
-                signature_id = keep_stream(mount, signed, body=bodies.held(request, limit=0), now=mount.clock())
+            if caller.signed is None:
+                return caller.agency, None
+            # It was read, within its limit, when its digest was checked.
+            body = bodies.held(request, limit=0)
+            return caller.agency, keep_stream(mount, caller.signed, body=body, now=mount.clock())
+
+        agency, signature_id = storing(mount, request, scope="referrals:write", now=mount.clock(), store=store)
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
         origin = Origin(root(), signature_id)
