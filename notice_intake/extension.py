@@ -182,7 +182,9 @@ def _environment() -> dict[str, str]:
 
 def _storage(app: Flask, settings: Settings) -> Storage:
     url = settings.storage_url or f"sqlite:///{Path(app.instance_path) / 'notice_intake.db'}"
-    return Storage.from_url(url, prefix=settings.table_prefix, schema=settings.schema or None)
+    return Storage.from_url(
+        url, prefix=settings.table_prefix, schema=settings.schema or None, sync_all=settings.sqlite_sync_all
+    )
 
 
 def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ class Settings:
     table_prefix: str = "ni_"
     #: PostgreSQL schema of the tables; empty for the connection's own.
     schema: str = ""
+    #: Whether SQLite has each referral on the disk before it is acknowledged. It always has orders, threats to life,
+    #: streams, decisions and all else; without this a power cut can take away voluntary referrals of the last half
+    #: minute that came one by one.
+    sqlite_sync_all: bool = False
     #: Keys that sign tokens, forms and cursors, oldest first; the last one signs. At least 32 characters each.
     #: Empty: a key file beside the embedded SQLite database, made at first start.
     secret_keys: tuple[str, ...] = ()

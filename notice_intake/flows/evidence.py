@@ -33,7 +33,7 @@ def spend(tx: Tx, signed: Signed) -> None:
 def spend_alone(mount: Mount, signed: Signed) -> None:
     """Spend the nonce of a request that stores nothing. Raises ``CredentialsRefused`` where it was seen before."""
     try:
-        with mount.storage.straight(writing=True) as tx:
+        with mount.storage.straight(writing=True, synced=False) as tx:
             store.spend(tx, signed)
     except Raced:
         raise CredentialsRefused(_REPLAYED) from None

@@ -68,6 +68,7 @@ class Batch:
         self._answered: list[Change] = []
         self._signed: list[Signed] = []
         self._signatures: list[dict[str, Any]] = []
+        self._urgent = False
 
     def at(self, now: datetime) -> None:
         """Receive what follows at this time."""
@@ -81,6 +82,7 @@ class Batch:
         clock = self._clocks.get(instrument.code)
         if clock is None:
             clock = self._clocks[instrument.code] = Clock.of(instrument, now=self._now)
+        self._urgent = self._urgent or instrument.binding or referral.threat_to_life
         priority = 0 if referral.threat_to_life else instrument.priority
         lines = []
         touched: dict[str, None] = {}
@@ -105,6 +107,8 @@ class Batch:
         """Return everything that was collected, where no case was found before; to be stored if ``key`` stands."""
         return Fresh(
             key=key,
+            # To wait for the disk costs a voluntary referral more than all else, and a stream nothing.
+            synced=self._urgent or len(self._referrals) > 1,
             keys=list(self._standing),
             items=len(self._items),
             parts=(

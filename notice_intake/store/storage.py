@@ -25,14 +25,13 @@ _ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo
 #: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
 _PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=NORMAL",
     "foreign_keys=ON",
     "busy_timeout=30000",
     "wal_autocheckpoint=8000",
     "cache_size=-8000",
 )
-
-
+#: How a connection was told to commit.
+_SYNCED = "notice_intake_synced"
 #: PostgreSQL's word for a table that is not there. SQLite says so with an OperationalError.
 _UNDEFINED_TABLE = "42P01"
 
@@ -98,7 +97,14 @@ class Tx:
 class Storage:
     """The database of one mount. Make it with one of the three ``from_`` constructors."""
 
-    def __init__(self, factory: Callable[[], Session] | None, *, tables: Tables, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], Session] | None,
+        *,
+        tables: Tables,
+        engine: Engine | None = None,
+        sync_all: bool = False,
+    ) -> None:
         self._factory = factory
         self.tables = tables
         self._engine = engine
@@ -106,7 +112,7 @@ class Storage:
         self.owned = engine is not None
         #: Returns a time as rows for ``insert`` can hold it already; None where SQLAlchemy has to see the time itself.
         self.time_writer = time_writer(engine)
-        self._sqlite = engine is not None and engine.dialect.name == "sqlite"
+        self._sqlite, self._sync_all = engine is not None and engine.dialect.name == "sqlite", sync_all
         #: True where another process does the work of our own connections: ours can do something else meanwhile.
         self.served = self.owned and not self._sqlite
         self._turn: AbstractContextManager[Any] = nullcontext()
@@ -119,8 +125,12 @@ class Storage:
         return self._engine
 
     @classmethod
-    def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None) -> Storage:
-        """Use a database of our own. SQLite gets WAL, a busy timeout and foreign keys."""
+    def from_url(cls, url: str, *, prefix: str = "ni_", schema: str | None = None, sync_all: bool = False) -> Storage:
+        """Use a database of our own. SQLite gets WAL, a busy timeout and foreign keys.
+
+        What is committed is on the disk. For voluntary referrals that come one by one SQLite does that only with
+        ``sync_all``: without it a power cut can take the newest of them away.
+        """
         try:
             parsed = make_url(url)
         except ArgumentError:  # its text quotes the address, and with it a password
@@ -135,7 +145,7 @@ class Storage:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
             engine = create_engine(parsed, isolation_level="AUTOCOMMIT", **_ENGINE)
-        return cls(None, tables=make_tables(prefix, schema), engine=engine)
+        return cls(None, tables=make_tables(prefix, schema), engine=engine, sync_all=sync_all)
 
     @classmethod
     def from_sessionmaker(
@@ -159,13 +169,13 @@ class Storage:
         """Return a storage on the same connections, with tables of its own: ``suffix`` follows the prefix of these."""
         prefix = self.tables.agency.name.removesuffix("agency") + suffix
         tables = make_tables(prefix, self.tables.metadata.schema)
-        other = Storage(self._factory, tables=tables, engine=self._engine)
+        other = Storage(self._factory, tables=tables, engine=self._engine, sync_all=self._sync_all)
         other._turn = self._turn
         return other
 
     @contextmanager
     def begin(self, session: Session | None = None) -> Iterator[Tx]:
-        """Open a writing transaction, or join the one of ``session``.
+        """Open a writing transaction, or join the one of ``session``. On SQLite too it is on the disk when it ends.
 
         Owned: commits at the end, rolls back on an exception. Joined: flushes and never commits, so that the host's
         rollback takes everything back.
@@ -202,10 +212,11 @@ class Storage:
             yield own
 
     @contextmanager
-    def straight(self, *, writing: bool = False) -> Iterator[Straight | Tx]:
+    def straight(self, *, writing: bool = False, synced: bool = True) -> Iterator[Straight | Tx]:
         """Open a connection for a few ``fetch``, and with ``writing`` for one ``insert``, which is a transaction.
 
-        On PostgreSQL that begins and ends with the ``insert``: nothing that is read before it is locked.
+        On PostgreSQL that begins and ends with the ``insert``: nothing that is read before it is locked. Without
+        ``synced`` SQLite may let a power cut take it away.
         """
         engine = self._engine
         if engine is None:
@@ -219,6 +230,7 @@ class Storage:
                 raw = engine.raw_connection()
                 driver: Any = raw.driver_connection
                 if writing and self._sqlite:
+                    _set_synced(driver, raw.info, synced or self._sync_all)
                     driver.execute("BEGIN IMMEDIATE")
                 yield Straight(driver, engine.dialect, self.tables)
                 if writing and self._sqlite:
@@ -289,7 +301,16 @@ def _sqlite_engine(url: str, database: str | None) -> Engine:
 def _say_begin(connection: Connection, word: str) -> None:
     """Begin on the driver's own connection, which would otherwise commit each statement by itself."""
     with driver_of(connection) as driver:
+        if word == "BEGIN IMMEDIATE":
+            _set_synced(driver, connection.info, True)
         driver.execute(word)
+
+
+def _set_synced(driver: Any, known: dict[Any, Any], synced: bool) -> None:
+    """Say whether SQLite's next commit waits for the disk. What was committed before it is on the disk then as well."""
+    if known.get(_SYNCED) is not synced:
+        driver.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+        known[_SYNCED] = synced
 
 
 def _with_begin(engine: Engine, word: str = "BEGIN") -> Engine:

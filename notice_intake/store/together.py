@@ -36,6 +36,8 @@ class Fresh:
     parts: Sequence[tuple[str, Rows]]
     #: The key that they came under, where it is to stand as it stood for them to be stored.
     key: KnownKey | None = None
+    #: Whether it is on the disk before it counts as stored.
+    synced: bool = True
     #: Set once it was tried.
     stored: bool | None = None
 
@@ -71,7 +73,7 @@ class Together:
     def _store(self, group: Sequence[Fresh]) -> None:
         kept: list[Fresh] = []
         try:
-            with self._storage.straight(writing=True) as tx:
+            with self._storage.straight(writing=True, synced=any(one.synced for one in group)) as tx:
                 kept = [*group] if _stored_at_once(tx, group) else _stored(tx, group)
         except (Raced, NoticeIntakeError):
             # Each of the group is tried by itself next, and learns by itself what stands against it.
