@@ -117,6 +117,8 @@ def _tightens(case: Case, *, due: Due, priority: int) -> bool:
 def _answers(case: Case, *, instrument: Instrument, category: str) -> bool:
     if case.outcome is None or case.state is CaseState.FAILED or case.outcome not in instrument.outcomes:
         return False
+    if case.outcome is Outcome.NOT_POSSIBLE:
+        return False  # what was in the way then, or was missing from that request, need not be now
     if case.outcome is Outcome.ACCESS_DISABLED and instrument.covers:
         return False  # access may end in fewer countries than the order names: a person has to look
     if case.outcome in RESTRICTIVE or case.outcome in (Outcome.ALREADY_GONE, Outcome.NOT_FOUND):

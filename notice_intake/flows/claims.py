@@ -73,7 +73,8 @@ def take_over(mount: Mount, case_id: str, *, moderator: Moderator, reason: str, 
         against = _open_case(tx, case_id).held_against(moderator.id, now)
         if against is not None and LEAD not in moderator.roles:
             raise NotPermitted(f"{against.name} holds this case. Only a lead may take it over.")
-        cases.claim(tx, case_id, holder=_holder(mount, moderator, now), now=now, seize=True)
+        if not cases.claim(tx, case_id, holder=_holder(mount, moderator, now), now=now, seize=True):
+            _refuse_held(tx, case_id)
         private = {"from": against.moderator_id if against else "", "reason": reason.strip()}
         _note(tx, "case.taken_over", case_id, actor=actor_of(moderator), now=now, private=private)
         begin_review(tx, case_id, now=now)
@@ -111,8 +112,8 @@ def _open_case(tx: Tx, case_id: str) -> Case:
 
 
 def _refuse_held(tx: Tx, case_id: str) -> None:
-    case = cases.find(tx, case_id)
-    raise ClaimHeld(case.holder.name if case is not None and case.holder is not None else "Somebody else")
+    case = _open_case(tx, case_id)
+    raise ClaimHeld(case.holder.name if case.holder is not None else "Somebody else")
 
 
 def _holder(mount: Mount, moderator: Moderator, now: datetime) -> Holder:

@@ -25,8 +25,12 @@ def apply(tx: Tx, exchange: Exchange) -> None:
     rows = exchange.rows(chosen)
     waiting = messages.unclosed_of(tx, MessageKind.COMPLAINT, item_ids=[row.id for row in rows])
     pending = {row.item_id for row in waiting}
+    told_at = {row.id: row.updated_at for row in rows}
     for one in chosen:
         decided_at = _decided_at(tx, exchange.cases[one.case_id])
+        if decided_at is not None:
+            # An item that an older decision answered was told of it when it came.
+            decided_at = max(decided_at, told_at[one.item_id])
         check_complaint(one, decided_at=decided_at, pending=one.item_id in pending, now=exchange.now)
     exchange.facts = dict.fromkeys(row.id for row in rows)
     exchange.event("complaint.received", complaint=exchange.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from .. import signals
@@ -12,16 +12,19 @@ from ..core.cases import Case
 from ..core.codes import CaseState, EffectKind, ItemStatus, Outcome
 from ..core.decisions import Decision, Draft, Verdict, may_decide
 from ..core.decisions import decide as judge
+from ..core.in_effect import in_effect
 from ..core.journal import Entry
+from ..core.messages import stops
 from ..errors import ClaimHeld, Conflict, NotFound, StaleVersion
 from ..hooks import Moderator
 from ..ids import new_id
-from ..store import cases, decisions, journal, messages, outbox
+from ..store import cases, decisions, journal, outbox
 from ..store.storage import Tx
 from . import complaints
 from .claims import actor_of
 from .clocks import clock_columns
 from .mount import Mount
+from .setting_aside import take_back
 from .waking import wake_after
 
 
@@ -54,20 +57,21 @@ def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, ve
         live = [m.instrument for m in members if m.status is not ItemStatus.WITHDRAWN]
         may_decide(moderator.roles, [mount.instruments[code] for code in live if code in mount.instruments])
         complaints.check_moderator(tx, case, moderator)
+        _make_way(tx, case, now=now)
         verdict = judge(
-            _in_force(tx, case, now=now),
+            case,
             draft,
             members=members,
             instruments=mount.instruments,
             undo=mount.settings.undo,
             now=now,
+            in_effect=in_effect(decisions.enacted(tx, case_id)),
         )
         decision_id = new_id("dec")
-        decisions.append(
-            tx, decision_id, verdict.decision, case_id=case_id, moderator=moderator, supersedes=case.decision_id
-        )
+        decisions.append(tx, decision_id, verdict.decision, case=case, moderator=moderator, supersedes=case.decision_id)
         complaints.answer(tx, case, verdict.decision.outcome, decision_id=decision_id, now=now)
-        _settle(tx, case, verdict, decision_id)
+        stops_clock = any(stops(code, mount.instruments) for code in live)
+        _settle(tx, case, verdict, decision_id, stops_clock=stops_clock)
         _enqueue(tx, case, verdict, decision_id)
         journal.append(tx, [_entry(case, verdict, decision_id, moderator)])
         outcome = verdict.decision.outcome
@@ -88,44 +92,35 @@ def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> 
         if case is None:
             raise NotFound
         decision = decisions.find(tx, case.decision_id) if case.decision_id else None
-        if decision is None or case.state not in (CaseState.DECIDED, CaseState.CLOSED) or case.announced:
+        if decision is None or case.state not in (CaseState.DECIDED, CaseState.CLOSED):
             raise Conflict("There is nothing to undo: the decision has taken effect.")
-        if decision.effective_at <= now or not outbox.cancel(tx, decision.id, now=now):
+        if decision.effective_at <= now:
             raise Conflict("It is too late to undo this: the decision is being carried out.")
-        decisions.stamp(tx, decision.id, undone_at=now)
-        before = decisions.find(tx, decision.supersedes) if decision.supersedes else None
         values = {
+            **take_back(tx, case, now=now),
             "state": CaseState.OPEN,
-            "decision_id": before.id if before else None,
-            "outcome": before.outcome if before else None,
-            "announced": before is not None,
             "claimed_by": moderator.id,
             "claimed_name": moderator.name,
             "claimed_until": now + mount.settings.claim,
             "updated_at": now,
+            "clock_left": None,
             **clock_columns(mount, tx, case_id),
         }
-        messages.open_again(tx, decision.id)
         if not cases.change(tx, case_id, version=case.version, values=values):
             raise StaleVersion(seen=case.version, current=case.version + 1)
         facts = {"decision": decision.id}
         journal.append(tx, [Entry(actor_of(moderator), "decision.undone", case_id, now, facts)])
 
 
-def _in_force(tx: Tx, case: Case, *, now: datetime) -> Case:
-    """Return the case without a decision that never took effect: there is nothing to take back then.
-
-    Its enforcement, where it still waits for a retry, is cancelled: an order must not queue behind it.
-    """
-    decision = decisions.find(tx, case.decision_id) if case.decision_id else None
-    if decision is None or decision.effected_at is not None or case.state is CaseState.DECIDED:
-        return case
-    if not outbox.cancel_waiting(tx, decision.id, now=now):
+def _make_way(tx: Tx, case: Case, *, now: datetime) -> None:
+    """Cancel what of the decision before waits for a retry: an order must not queue behind it."""
+    if case.decision_id is None or case.state is CaseState.DECIDED:
+        return
+    if not outbox.cancel_waiting(tx, case.decision_id, case_id=case.id, now=now):
         raise Conflict("The decision before this one is being carried out right now. Try again in a moment.")
-    return replace(case, outcome=None)
 
 
-def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
+def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str, *, stops_clock: bool) -> None:
     decision = verdict.decision
     values = {
         "state": verdict.state,
@@ -134,7 +129,7 @@ def _settle(tx: Tx, case: Case, verdict: Verdict, decision_id: str) -> None:
         "category": decision.category or case.category,
         "announced": False,
         # An order that cannot be carried out stops its clock (Reg. (EU) 2021/784 Art. 3(7), 3(8)).
-        "clock_left": _left(case, decision),
+        "clock_left": _left(case, decision) if stops_clock else None,
         "updated_at": decision.decided_at,
         **cases.UNCLAIMED,
     }

@@ -8,7 +8,7 @@ from ..core.codes import CaseState, EffectKind
 from ..core.journal import Entry
 from ..errors import Conflict, NotFound
 from ..hooks import Moderator
-from ..store import cases, journal, outbox
+from ..store import cases, decisions, journal, outbox
 from .claims import actor_of
 from .mount import Mount
 from .waking import wake_after
@@ -28,6 +28,8 @@ def replay(mount: Mount, effect_id: str, *, moderator: Moderator, now: datetime)
             raise Conflict("A later decision has taken its place.")
         if not outbox.replay(tx, effect_id, now=now):
             raise Conflict("Only what was given up can be replayed.")
+        if effect.kind == EffectKind.ENFORCE:
+            decisions.stamp(tx, effect.decision_id, cleared_at=None)
         if case is not None and case.state is CaseState.FAILED:
             cases.note(tx, case.id, state=CaseState.DECIDED)
         where = effect.case_id or effect.referral_id

@@ -13,7 +13,7 @@ from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, ItemStatus
 from ..core.journal import Actor, Entry
 from ..ids import new_id
-from ..store import cases, decisions, journal, outbox
+from ..store import cases, journal, outbox
 from ..store.agencies import Agency
 from ..store.direct import Tuples
 from ..store.known_keys import KnownKey
@@ -24,6 +24,7 @@ from . import rows
 from .callbacks import Change, tell
 from .prepared import Clock, Prepared, flags_of, receipt_line, receipt_of
 from .rows import Opened, Row, Writer
+from .setting_aside import set_aside
 
 
 @dataclass(slots=True)
@@ -190,31 +191,23 @@ class Batch:
         ordered = "order_after_decision" in set(case.flags) - set(found.flags)
         if case.state is CaseState.OPEN and found.state is not CaseState.OPEN:
             values |= {"clock_left": None, "category": case.category}
-            values |= {**cases.UNCLAIMED, **self._set_aside(tx, found)}
+            values |= {**cases.UNCLAIMED, **set_aside(tx, found, now=self._now)}
             self._case_entries.append(self._case_entry("case.reopened", found.id))
         elif case.due != found.due:
             self._case_entries.append(self._case_entry("case.clock_tightened", found.id))
         elif found.state is CaseState.DECIDED and ordered and found.decision_id:
-            outbox.hasten(tx, found.decision_id, now=self._now)
+            outbox.hasten(tx, found.decision_id, case_id=found.id, now=self._now)
         settled = replace(joined, state=case.state, due=case.due, priority=case.priority)
         return cases.save_join(tx, found, settled, referrals=standing.referrals, values=values, now=self._now)
-
-    def _set_aside(self, tx: Tx, found: Case) -> dict[str, Any]:
-        """Undo a decision that nobody was told of yet; one that was told stays until it is superseded."""
-        if found.announced or found.decision_id is None:
-            return {}
-        if not outbox.cancel(tx, found.decision_id, now=self._now):
-            return {}
-        decisions.stamp(tx, found.decision_id, undone_at=self._now)
-        return {"decision_id": None, "outcome": None}
 
     def _item(self, prepared: Prepared, index: int, *, standing: _Standing, status: ItemStatus) -> str:
         """Take an item in; return what the receipt says of it."""
         outcome = standing.joined.answered if standing.joined is not None else None
         item_id, word = new_id("itm"), str(status)
         reference, result = prepared.referral.items[index].reference, str(outcome) if outcome is not None else None
+        joined = standing.found.version + 1 if standing.found is not None else 1
         self._items.append(
-            self._writer.item(prepared, index, id=item_id, case_id=standing.id, status=word, outcome=result)
+            self._writer.item(prepared, index, id=item_id, case=(standing.id, joined), status=word, outcome=result)
         )
         if status is not ItemStatus.RECEIVED:
             statuses = dict.fromkeys((ItemStatus.DECIDED, status))
@@ -224,9 +217,7 @@ class Batch:
         return receipt_line(item_id, reference, status=word, outcome=result)
 
     def _resolve_later(self, case_id: str) -> dict[str, Any]:
-        return outbox.row(
-            EffectKind.RESOLVE, id=new_id("eff"), lane=case_id, position=1, due_at=self._now, case_id=case_id
-        )
+        return outbox.alone(EffectKind.RESOLVE, due_at=self._now, case_id=case_id)
 
     def _case_entry(self, action: str, case_id: str) -> Entry:
         return Entry(self._actor, action, case_id, self._now)

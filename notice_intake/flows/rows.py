@@ -32,7 +32,7 @@ CASE = (
 )
 ITEM = (
     *("id", "referral_id", "case_id", "agency_id", "position", "reference", "target_key", "instrument", "operation"),
-    *("status", "outcome", "withheld", "received_at", "updated_at"),
+    *("status", "outcome", "withheld", "received_at", "updated_at", "joined"),
 )
 ENTRY = ("object", "action", "actor_kind", "actor_id", "at", "payload", "leaf")
 CALLBACK = (
@@ -161,13 +161,15 @@ class Writer:
             cases.flags_text(opened.flags),
         )
 
-    def item(self, prepared: Prepared, index: int, *, id: str, case_id: str, status: str, outcome: str | None) -> Row:
-        """The row of an item."""
+    def item(
+        self, prepared: Prepared, index: int, *, id: str, case: tuple[str, int], status: str, outcome: str | None
+    ) -> Row:
+        """The row of an item; ``case`` is the id of its case, and the version of that with it."""
         item, referral, now = prepared.referral.items[index], prepared.referral, self._now
         return (
             id,
             prepared.referral_id,
-            case_id,
+            case[0],
             self._agency_id,
             index,
             item.reference,
@@ -179,6 +181,7 @@ class Writer:
             referral.withheld,
             now,
             now,
+            case[1],
         )
 
     def entry(self, prepared: Prepared, case_ids: Iterable[str]) -> tuple[Row, str]:

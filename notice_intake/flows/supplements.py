@@ -10,11 +10,11 @@ from ..core.codes import CaseState, EffectKind, ItemStatus, MessageKind, Result
 from ..core.links import canonical_link
 from ..core.messages import UNDECIDED, Named, check_supplement, named, stops
 from ..errors import Conflict, DocumentRefused, FieldError, LinkRefused
-from ..ids import new_id
 from ..store import cases, messages, outbox
 from ..store.storage import Tx
 from .clocks import clock_columns, restart
 from .messages import Exchange
+from .setting_aside import set_aside
 
 
 def apply(tx: Tx, exchange: Exchange) -> None:
@@ -99,7 +99,7 @@ def _case(tx: Tx, exchange: Exchange, case: Case, rows: Sequence[Any]) -> dict[s
     values: dict[str, Any] = {}
     if case.state is not CaseState.OPEN and back:
         flags.append("reopened")
-        values = {"state": CaseState.OPEN, **cases.UNCLAIMED}
+        values = {"state": CaseState.OPEN, **cases.UNCLAIMED, **set_aside(tx, case, now=now)}
     flags.append("supplemented")
     return {**values, "flags": list(dict.fromkeys(flags)), **clock_columns(exchange.mount, tx, case.id)}
 
@@ -126,7 +126,5 @@ def _find_again(tx: Tx, exchange: Exchange, rows: Sequence[Any], links: Mapping[
         target["hashes"] = [*target.get("hashes", ()), *said.get("hashes", ())]
         flags = [flag for flag in exchange.changes[row.case_id]["flags"] if flag != "unknown"]
         exchange.changes[row.case_id] |= {"target": target, "flags": [*flags, "unresolved"]}
-        position = cases.take_positions(tx, row.case_id, 1)
-        lane = {"id": new_id("eff"), "lane": row.case_id, "position": position}
-        outbox.enqueue(tx, [outbox.row(EffectKind.RESOLVE, due_at=exchange.now, case_id=row.case_id, **lane)])
+        outbox.enqueue(tx, [outbox.alone(EffectKind.RESOLVE, due_at=exchange.now, case_id=row.case_id)])
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from ..core.cases import Case
@@ -15,10 +17,11 @@ from ..core.messages import (
     named,
     withdraw,
 )
-from ..store import cases, decisions, messages, outbox
+from ..store import cases, messages
 from ..store.storage import Tx
 from .clocks import clock_columns, house_clock
 from .messages import Exchange
+from .setting_aside import set_aside
 
 
 def apply(tx: Tx, exchange: Exchange) -> None:
@@ -32,14 +35,19 @@ def apply(tx: Tx, exchange: Exchange) -> None:
     rows = exchange.rows(chosen)
     ids = [row.id for row in rows]
     exchange.facts = dict.fromkeys(ids)
-    for kind in (MessageKind.QUESTION, MessageKind.COMPLAINT):
-        waiting = messages.unclosed_of(tx, kind, item_ids=ids)
-        messages.close(tx, waiting, result=Result.WITHDRAWN, now=exchange.now)
+    _close(tx, ids, now=exchange.now)
     cases.set_items(tx, ids, status=ItemStatus.WITHDRAWN, outcome=None, now=exchange.now)
     for row in rows:
         exchange.moved(row, ItemStatus.WITHDRAWN, outcome=row.outcome)
     for case_id in exchange.case_ids(rows):
         exchange.changes[case_id] = _case(tx, exchange, exchange.cases[case_id])
+
+
+def _close(tx: Tx, item_ids: Sequence[str], *, now: datetime) -> None:
+    """Close the questions and complaints about items that are withdrawn."""
+    for kind in (MessageKind.QUESTION, MessageKind.COMPLAINT):
+        waiting = messages.unclosed_of(tx, kind, item_ids=item_ids)
+        messages.close(tx, waiting, result=Result.WITHDRAWN, now=now)
 
 
 def _case(tx: Tx, exchange: Exchange, case: Case) -> dict[str, Any]:
@@ -55,6 +63,8 @@ def _case(tx: Tx, exchange: Exchange, case: Case) -> dict[str, Any]:
         flags = list(dict.fromkeys((*case.flags, WITHDRAWN_FLAG)))
         clock = house_clock(LOOK_AT_WITHDRAWN, exchange.now)
         return {**values, "state": CaseState.OPEN, "flags": flags, **clock, **cases.UNCLAIMED}
+    if all(one.status is ItemStatus.WITHDRAWN for one in members):
+        values["clock_left"] = None
     if case.state is not CaseState.OPEN:
         return values
     asked = messages.unclosed(tx, MessageKind.QUESTION, case_id=case.id)
@@ -66,15 +76,9 @@ def _case(tx: Tx, exchange: Exchange, case: Case) -> dict[str, Any]:
 
 def _undo(tx: Tx, exchange: Exchange, case: Case) -> tuple[Consequence, dict[str, Any]]:
     """Take back a decision that only the withdrawn items asked for, while nothing of it has left."""
-    decision = decisions.find(tx, case.decision_id) if case.decision_id else None
-    if decision is None or not outbox.cancel(tx, decision.id, now=exchange.now):
+    values = set_aside(tx, case, now=exchange.now)
+    if not values:
         return (Consequence.REOPENS if case.outcome in RESTRICTIVE else Consequence.STAYS), {}
-    decisions.stamp(tx, decision.id, undone_at=exchange.now)
-    before = decisions.find(tx, decision.supersedes) if decision.supersedes else None
-    values = {
-        "decision_id": before.id if before else None,
-        "outcome": before.outcome if before else None,
-        "announced": before is not None,
-    }
-    stands = before is not None and before.outcome in RESTRICTIVE
-    return (Consequence.REOPENS if stands else Consequence.CLOSES), values
+    # What the decision had answered is open again; nobody waits for an answer about what is withdrawn.
+    _close(tx, list(exchange.facts), now=exchange.now)
+    return (Consequence.REOPENS if values["outcome"] in RESTRICTIVE else Consequence.CLOSES), values

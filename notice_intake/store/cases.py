@@ -164,9 +164,12 @@ def change_items(tx: Tx, item_ids: Sequence[str], *, now: datetime, **values: An
 
 def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
     """Move the items of ``case`` to ``known``, which takes the stricter clock; close ``case`` without an outcome."""
-    table, item = tx.tables.case, tx.tables.item
-    moved = tx.execute(update(item).where(item.c.case_id == case.id).values(case_id=known.id)).rowcount
-    values: dict[str, Any] = {"referrals": table.c.referrals + moved, "updated_at": now}
+    item = tx.tables.item
+    tx.execute(update(item).where(item.c.case_id == case.id).values(case_id=known.id, joined=known.version + 1))
+    named = select(func.count(item.c.referral_id.distinct())).where(item.c.case_id == known.id)
+    told = [flag for flag in case.flags if flag not in ("unresolved", "unknown")]
+    flags = list(dict.fromkeys((*known.flags, *told)))
+    values: dict[str, Any] = {"referrals": named.scalar_subquery(), "flags": flags, "updated_at": now}
     if (case.priority, case.due.at) < (known.priority, known.due.at):
         values |= {"priority": case.priority, "due_at": case.due.at, "due_kind": case.due.kind}
         values |= {"due_rule": case.due.rule, "instrument": case.instrument, "clock_left": None}
@@ -177,10 +180,10 @@ def absorb(tx: Tx, case: Case, known: Case, *, now: datetime) -> None:
 
 
 def claim(tx: Tx, case_id: str, *, holder: Holder, now: datetime, seize: bool = False) -> bool:
-    """Claim an open case, or prolong one's own claim; False where another holds it (unless ``seize``)."""
+    """Claim a case, or prolong one's own claim; False where it is not open, or another holds it (unless ``seize``)."""
     table = tx.tables.case
     free = or_(table.c.claimed_by.is_(None), table.c.claimed_until <= now, table.c.claimed_by == holder.moderator_id)
-    statement = update(table).where(table.c.id == case_id)
+    statement = update(table).where(table.c.id == case_id, table.c.state == OPEN)
     return bool(tx.execute((statement if seize else statement.where(free)).values(_held(holder))).rowcount)
 
 

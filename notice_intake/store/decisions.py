@@ -9,19 +9,23 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from ..core.actions import Evidence
+from ..core.cases import Case
+from ..core.codes import EffectKind, Outcome
 from ..core.decisions import Decision
+from ..core.in_effect import Enacted
 from ..hooks import Moderator
 from ..ids import new_id
 from .storage import Tx
 
 
 def append(
-    tx: Tx, decision_id: str, decision: Decision, *, case_id: str, moderator: Moderator, supersedes: str | None
+    tx: Tx, decision_id: str, decision: Decision, *, case: Case, moderator: Moderator, supersedes: str | None
 ) -> None:
-    """Record a decision."""
+    """Record a decision on a case as it stands."""
     values = {
         "id": decision_id,
-        "case_id": case_id,
+        "case_id": case.id,
+        "version": case.version,
         "supersedes": supersedes,
         "outcome": decision.outcome,
         "territories": list(decision.territories),
@@ -58,6 +62,27 @@ def of_cases(tx: Tx, case_ids: Sequence[str]) -> Sequence[Row[Any]]:
     table = tx.tables.decision
     mine = select(table).where(table.c.case_id.in_(case_ids), table.c.undone_at.is_(None))
     return tx.execute(mine.order_by(table.c.effective_at.desc(), table.c.id.desc())).all()
+
+
+def enacted(tx: Tx, case_id: str) -> list[Enacted]:
+    """Return the decisions of a case, oldest first, with what is known of their being carried out."""
+    table, work = tx.tables.decision, tx.tables.outbox
+    asked = select(work.c.decision_id).where(
+        work.c.case_id == case_id, work.c.kind == EffectKind.ENFORCE, work.c.tries > 0
+    )
+    begun = set(tx.execute(asked).scalars())
+    query = select(table).where(table.c.case_id == case_id)
+    rows = tx.execute(query.order_by(table.c.version, table.c.decided_at, table.c.id)).all()
+    return [
+        Enacted(
+            row.id,
+            Outcome(row.outcome),
+            begun=row.id in begun,
+            confirmed=row.effected_at is not None,
+            cleared=row.cleared_at is not None,
+        )
+        for row in rows
+    ]
 
 
 def stamp(tx: Tx, decision_id: str, **values: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Integer,
     Row,
     String,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 from ..core.codes import EffectKind, EffectState
+from ..ids import new_id
 from .storage import Tx
 from .tables import Tables
 
@@ -57,6 +59,12 @@ def row(kind: EffectKind, *, id: str, lane: str, position: int, due_at: datetime
         "created_at": due_at,
         **values,
     }
+
+
+def alone(kind: EffectKind, *, due_at: datetime, case_id: str, **values: Any) -> dict[str, Any]:
+    """Return a row for ``enqueue`` in a lane of its own: nothing waits for it, whatever keeps it from being done."""
+    effect_id = new_id("eff")
+    return row(kind, id=effect_id, lane=effect_id, position=1, due_at=due_at, case_id=case_id, **values)
 
 
 def settle(tx: Tx, values: Sequence[Mapping[str, Any]]) -> None:
@@ -96,7 +104,11 @@ def _arriving(tables: Tables, *, together: bool) -> Update:
     if together:
         arrays = [cast(bindparam(name), ARRAY(String)) for name in ("b_ids", "b_tokens")]
         given = func.unnest(*arrays).table_valued("id", "token").render_derived("given")
-        wanted = given.c.id, given.c.token
+        # Locked by their ids, as whoever reads the feed locks them: in another order they could wait for each other.
+        row = table.alias("row")
+        held = select(row.c.id, given.c.token).join(given, given.c.id == row.c.id).order_by(row.c.id)
+        ready = held.with_for_update(of=row).subquery("ready")
+        wanted = ready.c.id, ready.c.token
     mine = and_(table.c.id == wanted[0], table.c.lease_token == wanted[1], table.c.state == "due")
     done: dict[str, Any] = {"state": EffectState.DONE, "done_at": bindparam("b_now", type_=table.c.done_at.type)}
     done |= {"attempts": table.c.attempts + 1, "last_error": "", "last_status": bindparam("b_status", type_=Integer)}
@@ -113,10 +125,10 @@ def finish(tx: Tx, one: Row[Any], *, state: EffectState, now: datetime, **values
     return bool(tx.execute(update(table).where(mine).values(changed)).rowcount)
 
 
-def cancel(tx: Tx, decision_id: str, *, now: datetime) -> bool:
+def cancel(tx: Tx, decision_id: str, *, case_id: str, now: datetime) -> bool:
     """Cancel all work of a decision; False, and nothing cancelled, where some of it is being done or done."""
     table = tx.tables.outbox
-    of_decision = and_(table.c.decision_id == decision_id, table.c.kind != EffectKind.CALLBACK)
+    of_decision = and_(_of(tx, decision_id, case_id), table.c.kind != EffectKind.CALLBACK)
     waiting = and_(of_decision, table.c.state == "due", or_(table.c.lease_until.is_(None), table.c.lease_until <= now))
     total = tx.execute(select(func.count()).select_from(table).where(of_decision)).scalar_one()
     change = update(table).where(waiting).values(state=EffectState.CANCELLED, done_at=now, lease_token=None)
@@ -127,22 +139,41 @@ def cancel(tx: Tx, decision_id: str, *, now: datetime) -> bool:
     return False
 
 
-def cancel_waiting(tx: Tx, decision_id: str, *, now: datetime) -> bool:
+def cancel_waiting(tx: Tx, decision_id: str, *, case_id: str, now: datetime) -> bool:
     """Cancel the enforcement of a decision where it waits for a retry or was given up; False where it is under way."""
     table = tx.tables.outbox
-    enforcing = and_(table.c.decision_id == decision_id, table.c.kind.in_((EffectKind.ENFORCE, EffectKind.REVERT)))
-    leased = and_(enforcing, table.c.state == "due", table.c.lease_until > now)
-    if tx.execute(select(table.c.id).where(leased).limit(1)).first() is not None:
-        return False
-    unfinished = and_(enforcing, table.c.state.in_((EffectState.DUE, EffectState.DEAD)))
-    tx.execute(update(table).where(unfinished).values(state=EffectState.CANCELLED, done_at=now, lease_token=None))
-    return True
+    unfinished = and_(_enforcing(tx, decision_id, case_id), table.c.state.in_((EffectState.DUE, EffectState.DEAD)))
+    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
+    cancelled = {"state": EffectState.CANCELLED, "done_at": now, "lease_token": None}
+    with tx.savepoint() as savepoint:
+        # The condition stands in the change itself: a worker may take a lease at any moment before it.
+        tx.execute(update(table).where(unfinished, free).values(cancelled))
+        if tx.execute(select(table.c.id).where(unfinished).limit(1)).first() is None:
+            return True
+        savepoint.rollback()
+    return False
 
 
-def hasten(tx: Tx, decision_id: str, *, now: datetime) -> None:
+def carries_out(tx: Tx, decision_id: str, *, case_id: str) -> bool:
+    """Whether the platform has anything to do for a decision."""
+    enforcing = select(tx.tables.outbox.c.id).where(_enforcing(tx, decision_id, case_id))
+    return tx.execute(enforcing.limit(1)).first() is not None
+
+
+def _enforcing(tx: Tx, decision_id: str, case_id: str) -> ColumnElement[bool]:
+    return and_(_of(tx, decision_id, case_id), tx.tables.outbox.c.kind.in_((EffectKind.ENFORCE, EffectKind.REVERT)))
+
+
+def _of(tx: Tx, decision_id: str, case_id: str) -> ColumnElement[bool]:
+    """Only the case has an index."""
+    table = tx.tables.outbox
+    return and_(table.c.case_id == case_id, table.c.decision_id == decision_id)
+
+
+def hasten(tx: Tx, decision_id: str, *, case_id: str, now: datetime) -> None:
     """Let the waiting work of a decision begin now."""
     table = tx.tables.outbox
-    waiting = and_(table.c.decision_id == decision_id, table.c.state == "due", table.c.due_at > now)
+    waiting = and_(_of(tx, decision_id, case_id), table.c.state == "due", table.c.due_at > now)
     tx.execute(update(table).where(waiting).values(due_at=now))
 
 
@@ -202,7 +233,7 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
 def _number(tx: Tx, numbers: Sequence[Mapping[str, Any]]) -> None:
     table = tx.tables.outbox
     statement = update(table).where(table.c.id == bindparam("b_id")).values(feed_number=bindparam("b_number"))
-    tx.execute(statement, numbers)
+    tx.execute(statement, sorted(numbers, key=lambda one: one["b_id"]))
 
 
 def _one_reader(tx: Tx, agency_id: str) -> None:

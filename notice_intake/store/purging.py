@@ -53,7 +53,8 @@ def purge_cases(tx: Tx, case_ids: Sequence[str], *, now: datetime, released: boo
         copies = tx.execute(update(t.evidence).where(kept).values(released_at=now, facts={}))
     else:
         copies = tx.execute(delete(t.evidence).where(kept))
-    _empty_lanes(tx, case_ids)
+    outbox = t.outbox
+    tx.execute(update(outbox).where(outbox.c.case_id.in_(case_ids)).values(body=None, last_error=""))
     journal.forget(tx, objects=case_ids)
     counts = {"items": items.rowcount, "decisions": decisions.rowcount, "evidence": copies.rowcount}
     return {"cases": len(case_ids), **counts}

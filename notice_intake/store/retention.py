@@ -139,11 +139,15 @@ def _add_decisions(tx: Tx, found: Mapping[str, Dossier]) -> None:
 def _add_outbox(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str, Dossier]) -> None:
     table = tx.tables.outbox
     unfinished = table.c.state.in_((EffectState.DUE, EffectState.DEAD))
-    query = select(table.c.lane, func.count()).where(table.c.lane.in_([*naming, *found]), unfinished)
-    rows: Iterable[Any] = tx.execute(query.group_by(table.c.lane))
-    for row in rows:
-        for dossier in naming.get(row[0]) or [found[row[0]]]:
+    told = select(table.c.lane, func.count()).where(table.c.lane.in_(naming), unfinished).group_by(table.c.lane)
+    undelivered: Iterable[Any] = tx.execute(told).all()
+    for row in undelivered:
+        for dossier in naming[row[0]]:
             dossier.undelivered += row[1]
+    done = select(table.c.case_id, func.count()).where(table.c.case_id.in_(found), unfinished)
+    undone: Iterable[Any] = tx.execute(done.group_by(table.c.case_id)).all()
+    for row in undone:
+        found[row[0]].undelivered += row[1]
 
 
 def _add_messages(tx: Tx, found: Mapping[str, Dossier]) -> None:

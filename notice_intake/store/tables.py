@@ -249,6 +249,8 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # What was left where the clock stopped; where it runs again, until when instead of the referral's own time.
         Column("clock_left", Integer),
         Column("due_at", UtcDateTime),
+        # The version of the case with it: a decision on an earlier one did not know of it, whatever clocks say.
+        Column("joined", Integer, nullable=False, server_default="0"),
         UniqueConstraint("referral_id", "position"),
         Index(None, "case_id"),
         Index(None, "agency_id", "case_id"),
@@ -284,6 +286,10 @@ def _decisions(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("effected_at", UtcDateTime),
         Column("effected_as", String(300)),
         Column("undone_at", UtcDateTime),
+        # The version of the case that it was taken on.
+        Column("version", Integer, nullable=False, server_default="0"),
+        # When the platform said that nothing of it is in effect: it refused it, or has taken it back.
+        Column("cleared_at", UtcDateTime),
     )
     evidence = Table(
         prefix + "evidence",

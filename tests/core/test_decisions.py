@@ -11,6 +11,7 @@ from notice_intake.core.cases import Case, Member
 from notice_intake.core.catalogue import EU
 from notice_intake.core.codes import CaseState, EffectKind, ItemStatus, Outcome
 from notice_intake.core.decisions import Draft, allowed_outcomes, decide, may_decide
+from notice_intake.core.in_effect import Enacted
 from notice_intake.errors import Conflict, DocumentRefused, NotPermitted
 from notice_intake.regimes.eu_dsa import NOTICE
 from notice_intake.regimes.eu_iru import IRU_REFERRAL
@@ -121,30 +122,21 @@ def test_the_undo_window_never_passes_a_deadline(case, window):
     assert verdict(REMOVE, case).decision.effective_at == NOW + window
 
 
-def kinds(draft: Draft, case: Case) -> list[tuple[str, str]]:
-    return [(effect.kind, effect.decision) for effect in verdict(draft, case).effects]
-
-
 @pytest.mark.parametrize(
-    ("was", "draft", "expected"),
+    ("before", "draft", "expected"),
     [
-        (None, REMOVE, [("announce", "new"), ("enforce", "new")]),
-        (None, KEEP, [("announce", "new")]),
-        # Superseding: what was carried out is taken back before the other is carried out.
-        (Outcome.REMOVED, KEEP, [("announce", "new"), ("revert", "previous")]),
-        (
-            Outcome.VISIBILITY_RESTRICTED,
-            REMOVE,
-            [("announce", "new"), ("revert", "previous"), ("enforce", "new")],
-        ),
-        (Outcome.REMOVED, REMOVE, [("announce", "new"), ("enforce", "new")]),  # the same again: nothing to take back
-        (Outcome.NO_ACTION, REMOVE, [("announce", "new"), ("enforce", "new")]),
+        (None, REMOVE, ["announce", "enforce"]),
+        (None, KEEP, ["announce"]),
+        # Superseding: what is in effect is taken back before the other is carried out.
+        (Outcome.REMOVED, KEEP, ["announce", "revert"]),
+        (Outcome.VISIBILITY_RESTRICTED, REMOVE, ["announce", "revert", "enforce"]),
+        (Outcome.REMOVED, REMOVE, ["announce", "enforce"]),  # the same again: nothing to take back
     ],
 )
-def test_effects_follow_from_the_decision_before_and_the_new_one(was, draft, expected):
-    state = CaseState.OPEN if was is None else CaseState.CLOSED
-    case = replace(CASE, state=state, outcome=was, decision_id=was and "dec_0", announced=was is not None)
-    assert kinds(draft, case) == expected
+def test_effects_follow_from_what_is_in_effect_and_the_new_decision(before, draft, expected):
+    found = [Enacted("dec_0", before, begun=True, confirmed=True)] if before else []
+    made = decide(CASE, draft, members=[VOLUNTARY], instruments=INSTRUMENTS, undo=UNDO, now=NOW, in_effect=found)
+    assert [effect.kind for effect in made.effects] == expected
 
 
 def test_a_case_whose_decision_is_on_its_way_is_not_decided_again():
