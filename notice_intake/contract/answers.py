@@ -196,7 +196,10 @@ class ReferralStatusSchema(Open):
     due_kind = Code(ClockKind, **said("`legal` for a deadline in law, `house` for the platform's own target."))
     due_rule = fields.String(**said("The rule that set `due_at`."))
     updated_at = Timestamp(**said("When it last changed."))
-    sequence = count('How many changes there were. `"r` and this and `"` is the ETag.', least=1)
+    sequence = count(
+        'How many changes there were. `"r` and this and `"` is the ETag; once deleted `"r`, this, `-purged"`.',
+        least=1,
+    )
     status_path = fields.String(**said("Its own path, from the root of the API."))
     purged_at = Timestamp(**said("Since when its content is deleted; null while it is kept.", allow_none=True))
     items = fields.List(fields.Nested(ItemStatusSchema), **said("The items, in the order as sent."))

@@ -83,6 +83,9 @@ def _line(number: int, text: str, seen: _Seen) -> Line:
     if _HANDLE.fullmatch(bare):
         target = {"kind": "account", "handle": bare}
         return Line(number, text, target, bare, same_as=seen.before(bare.lower(), number))
+    if "\t" in bare:
+        # A browser drops tabs out of an address: what stands in the next cell of a table would become part of it.
+        return Line(number, text, fault="The link holds control characters. Remove them.")
     try:
         link = canonical_link(bare)
     except LinkRefused as refused:

@@ -18,6 +18,7 @@ from .links import MAX_LINK, canonical_link
 MOST_LINKS: Final = 5000
 
 _PARTING = re.compile(r"[^\s<>\"|\u00a0\u2028\u2029]+")
+_BETWEEN = re.compile(r"[\s<>\"|\u00a0\u2028\u2029]")
 _DOT = r"(?:\.|[\[({]\s?(?:\.|dot)\s?[\])}])"
 _COLON = r"(?::|[\[({<]:[\])}>])"
 # Of other schemes only those that name content; "Note://" is no link.
@@ -38,6 +39,9 @@ _BULLET = re.compile(r"\s*(?:[-*+•–—▪◦·]|\(?[0-9]{1,5}[.)\]]|\[[0-9]{
 _BEFORE = "([{<'\"“”„‚‘’«»‹›`*"  # noqa: RUF001
 _AFTER = ".,;:!?…'\"“”‘’«»‹›`*،؛؟。，、"  # noqa: RUF001
 _CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
+_BLANK = re.compile(r"\s")
+_WORDS_AFTER = re.compile(r"[^\S ]|\A[^/\\?#]*[/\\?#].*\s", re.DOTALL)
+_PAST_HOST = frozenset("/\\?#")
 _SPACED_DOT = re.compile(r"\s{0,3}([\[({](?:\.|dot)[\])}])\s{0,3}", re.IGNORECASE)
 #: What is told of a line of words in which no link can be read.
 NO_LINK: Final = "No link can be read in this line. Write one address on it, or take it out."
@@ -87,7 +91,8 @@ def pasted_links(text: str) -> tuple[PastedLink, ...]:
     seen: set[str] = set()
     found: list[PastedLink] = []
     for number, line in enumerate(text.splitlines(), 1):
-        line = _BULLET.sub("", line, count=1).strip()
+        bullet = _BULLET.match(line)
+        line = line[bullet.end() if bullet else 0 :].strip()
         if not line:
             continue
         for one in [one for one in _in_line(line, number) if one.sure] or [_whole(line, number)]:
@@ -99,14 +104,15 @@ def pasted_links(text: str) -> tuple[PastedLink, ...]:
 
 
 def _whole(line: str, number: int) -> PastedLink:
-    """Read a line that is to be one link, or say why it is none."""
-    read = _read(line[: MAX_LINK + 1], number, sure=True)
-    return replace(read, fault=NO_LINK) if read.fault and " " in line else read
+    """Read a line that is to be one link, or say why it is none: words behind its host are no part of it."""
+    line = line[: MAX_LINK + 1]
+    read = _read(line, number, sure=True)
+    blanks = _BLANK.search(line) is not None
+    return replace(read, link="", fault=NO_LINK) if blanks and (read.fault or _WORDS_AFTER.search(line)) else read
 
 
 def _in_line(line: str, number: int) -> Iterator[PastedLink]:
-    line = _SPACED_DOT.sub(r"\1", line)
-    for word in _PARTING.finditer(line):
+    for word in _PARTING.finditer(_dots_joined(line)):
         token = word[0]
         scheme = _WITH_SCHEME.search(token)
         if scheme is not None:
@@ -119,6 +125,24 @@ def _in_line(line: str, number: int) -> Iterator[PastedLink]:
         sure = bool(bare["www"]) or _DEFANGED.search(token[:300]) is not None
         if sure or (bare["rest"] and bare["last"].isalpha() and len(bare["last"]) > 1):
             yield _read(token, number, sure=sure)
+
+
+def _dots_joined(line: str) -> str:
+    """Take the blanks away around the dots of a host; after the host such a dot is text, and nothing joins a link."""
+    parts, at, past_host = [], 0, False
+    for dot in _SPACED_DOT.finditer(line):
+        before = line[at : dot.start()]
+        *others, word = _BETWEEN.split(before)
+        past_host = _is_past_host(word) or (past_host and not others)
+        parts += [before, dot[0] if past_host else dot[1]]
+        at = dot.end()
+    return "".join(parts) + line[at:]
+
+
+def _is_past_host(word: str) -> bool:
+    """Say whether what stands before a dot is more than a scheme and a part of a host."""
+    scheme = _WITH_SCHEME.search(word)
+    return not _PAST_HOST.isdisjoint(word[scheme.end() - 1 :] if scheme and "?" not in scheme[0] else word)
 
 
 def _with_schemes(token: str, number: int) -> Iterator[PastedLink]:

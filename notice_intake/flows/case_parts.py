@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .mount import Mount
@@ -99,15 +99,19 @@ def decision_view(row: Any) -> DecisionView:
     )
 
 
-def message_views(rows: Sequence[Any], referrals: Mapping[str, ReferralView]) -> tuple[MessageView, ...]:
-    """Messages from their rows, one for each item; newest first."""
+def message_views(
+    rows: Sequence[Any], referrals: Mapping[str, ReferralView], *, resting: Collection[str] = ()
+) -> tuple[MessageView, ...]:
+    """Messages from their rows, one for each item; newest first. What a decision in ``resting`` answered looks open."""
     found: dict[str, list[Any]] = {}
     for row in rows:
         found.setdefault(row.id, []).append(row)
-    return tuple(_message_view(mine, referrals[mine[0].referral_id]) for mine in reversed(found.values()))
+    return tuple(
+        _message_view(mine, referrals[mine[0].referral_id], resting=resting) for mine in reversed(found.values())
+    )
 
 
-def _message_view(rows: Sequence[Any], referral: ReferralView) -> MessageView:
+def _message_view(rows: Sequence[Any], referral: ReferralView, *, resting: Collection[str]) -> MessageView:
     first = rows[0]
     return MessageView(
         id=first.id,
@@ -119,7 +123,7 @@ def _message_view(rows: Sequence[Any], referral: ReferralView) -> MessageView:
         reason_code=first.reason_code,
         text=first.text,
         items=tuple((row.reference, row.facts or {}) for row in rows),
-        result=first.result,
+        result=None if first.decision_id in resting else first.result,
     )
 
 

@@ -69,6 +69,8 @@ def take_over(mount: Mount, case_id: str, *, moderator: Moderator, reason: str, 
     if not reason.strip() or len(reason) > REASON_LIMIT:
         detail = f"Say why you take the case over, in at most {REASON_LIMIT} characters."
         raise DocumentRefused([FieldError("/reason", "required", detail)])
+    if "\x00" in reason:
+        raise DocumentRefused([FieldError("/reason", "bad_character", "Take the NUL character out.")])
     with mount.storage.begin() as tx:
         against = _open_case(tx, case_id).held_against(moderator.id, now)
         if against is not None and LEAD not in moderator.roles:

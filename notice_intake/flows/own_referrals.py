@@ -147,7 +147,9 @@ def referral_file(mount: Mount, referral_id: str, *, agency: Agency, now: dateti
         (row,) = referrals.of_case(tx, [own.id])
         items = referrals.items_of(tx, [own.id])
         view = referral_view(mount, row, items)
-        said = message_views(messages.of_referrals(tx, [own.id]), {own.id: view})
+        rows = messages.of_referrals(tx, [own.id])
+        resting = own_referrals.resting(tx, {one.decision_id for one in rows if one.decision_id}, now=now)
+        said = message_views(rows, {own.id: view}, resting=resting)
         files = _items(tx, view, items, own, now=now)
         told = own_referrals.told(tx, own.id)
     waiting = [one for one in said if one.kind == MessageKind.QUESTION and one.result is None]

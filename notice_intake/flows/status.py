@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..core.codes import MessageKind, Result
 from ..core.messages import UNDECIDED
 from ..errors import DocumentRefused, FieldError, NotFound
-from ..store import decisions, messages, outbox, referrals
+from ..store import decisions, messages, outbox, own_referrals, referrals
 from ..store.agencies import Agency
 from ..store.storage import Tx
 from .callbacks import path_of
@@ -26,8 +27,8 @@ def referral(mount: Mount, referral_id: str, *, agency: Agency) -> dict[str, Any
             raise NotFound
         items = referrals.items_of(tx, [row.id])
         said = messages.of_referrals(tx, [row.id])
-        decided = _decided(tx, items)
-    return _view(row, items, said, decided)
+        known = _known(tx, items, said, now=mount.clock())
+    return _view(row, items, said, known)
 
 
 def page(
@@ -41,9 +42,10 @@ def page(
         rows = referrals.page(tx, agency.id, since=since, after=after, limit=limit + 1)
         ids = [row.id for row in rows[:limit]]
         found = referrals.items_of(tx, ids)
-        items, decided = _by_referral(found), _decided(tx, found)
-        said = _by_referral(messages.of_referrals(tx, ids))
-    shown = [_view(row, items.get(row.id, []), said.get(row.id, []), decided) for row in rows[:limit]]
+        told = messages.of_referrals(tx, ids)
+        known = _known(tx, found, told, now=mount.clock())
+    items, said = _by_referral(found), _by_referral(told)
+    shown = [_view(row, items.get(row.id, []), said.get(row.id, []), known) for row in rows[:limit]]
     more = rows[limit - 1] if len(rows) > limit else None
     return shown, write_cursor(mount, [more.updated_at.isoformat(), more.id], purpose) if more is not None else None
 
@@ -74,6 +76,21 @@ def _by_referral(rows: Sequence[Any]) -> dict[str, list[Any]]:
     for row in rows:
         found.setdefault(row.referral_id, []).append(row)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What agencies know of decisions."""
+
+    #: The decision that each answered item was answered with, by the item's id.
+    by_item: Mapping[str, Any]
+    #: The decisions that nobody is told of yet, by id.
+    resting: frozenset[str]
+
+
+def _known(tx: Tx, items: Sequence[Any], said: Sequence[Any], *, now: datetime) -> _Known:
+    answering = {row.decision_id for row in said if row.decision_id is not None}
+    return _Known(_decided(tx, items), own_referrals.resting(tx, answering, now=now))
 
 
 def _decided(tx: Tx, items: Sequence[Any]) -> dict[str, Any]:
@@ -114,7 +131,7 @@ def _decision(row: Any) -> dict[str, Any] | None:
     }
 
 
-def _view(row: Any, items: Sequence[Any], said: Sequence[Any], decided: Mapping[str, Any]) -> dict[str, Any]:
+def _view(row: Any, items: Sequence[Any], said: Sequence[Any], known: _Known) -> dict[str, Any]:
     return {
         "id": row.id,
         "agency_reference": row.agency_reference,
@@ -135,13 +152,13 @@ def _view(row: Any, items: Sequence[Any], said: Sequence[Any], decided: Mapping[
                 "outcome": item.outcome,
                 "due_at": _due_at(row, item),
                 "updated_at": _time(item.updated_at),
-                "decision": _decision(decided.get(item.id)),
+                "decision": _decision(known.by_item.get(item.id)),
             }
             for item in items
         ],
         "questions": [_question(rows) for rows in _messages(said, MessageKind.QUESTION)],
         "supplements": [_supplement(rows) for rows in _messages(said, MessageKind.SUPPLEMENT)],
-        "complaints": [_complaint(rows) for rows in _messages(said, MessageKind.COMPLAINT)],
+        "complaints": [_complaint(rows, known) for rows in _messages(said, MessageKind.COMPLAINT)],
     }
 
 
@@ -181,9 +198,11 @@ def _supplement(rows: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _complaint(rows: Sequence[Any]) -> dict[str, Any]:
+def _complaint(rows: Sequence[Any], known: _Known) -> dict[str, Any]:
+    """Return a complaint; one that a decision answered which can still be undone waits like any other."""
     first = rows[0]
-    items = [{"reference": row.reference, "result": row.result} for row in rows]
+    results = [None if row.decision_id in known.resting else row.result for row in rows]
+    items = [{"reference": row.reference, "result": result} for row, result in zip(rows, results, strict=True)]
     return {"id": first.id, "received_at": _time(first.created_at), "items": items}
 
 

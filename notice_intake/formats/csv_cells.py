@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import unicodedata
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -21,8 +21,14 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf_16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf_16"),
 )
-# What spreadsheets take for the beginning of a formula, after NFKC and without blanks before it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What spreadsheets take for the beginning of a formula: these signs and all that NFKC makes one of them, blanks before.
+_SIGNS = "=+\\-@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
+_BLANKS = " \x0b\x0c\x1c-\x1f\x85\u00a0\u00ad\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+# A ' that stood there before counts along: so each cell comes back with exactly as many as it had.
+_FORMULA = re.compile(rf"'*[{_BLANKS}]*[{_SIGNS}\t\r\n]")
+_BEHIND = rf"(?='*[{_BLANKS}\"]*[{_SIGNS}])"
+_FORMULA_BEHIND = re.compile(rf"([;|\t\r\n]){_BEHIND}")
+_GUARD_BEHIND = re.compile(rf"([;|\t\r\n])'{_BEHIND}")
 
 
 class Unreadable(Exception):
@@ -107,14 +113,18 @@ def _separator(text: str, is_known: Callable[[str], bool]) -> str:
 
 
 def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet runs: a ``'`` before what could begin a formula, full-width signs too."""
-    start = unicodedata.normalize("NFKC", cell[:40]).lstrip(" \u00a0")[:1] or unicodedata.normalize("NFKC", cell[:1])
-    return "'" + cell if start in _FORMULA and cell else cell
+    """Return a cell that no spreadsheet runs: a ``'`` before what could begin a formula, full-width signs too.
+
+    Also within the cell, behind all that some spreadsheet parts cells or rows at: one that parts at ``;`` or tabs takes
+    no notice of our quotes. ``unguarded`` returns every cell as it was.
+    """
+    return _FORMULA_BEHIND.sub(r"\1'", "'" + cell if _FORMULA.match(cell) else cell)
 
 
 def unguarded(cell: str) -> str:
-    """Return a cell without the ``'`` that ``guarded`` has put before it."""
-    return cell[1:] if cell[:1] == "'" and cell[1:] and guarded(cell[1:]) != cell[1:] else cell
+    """Return a cell without what ``guarded`` has put into it."""
+    cell = _GUARD_BEHIND.sub(r"\1", cell)
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell, 1) else cell
 
 
 def written(table: Iterable[Sequence[str]]) -> str:

@@ -39,7 +39,8 @@ def rejected(raw: bytes, faults: Sequence[Fault]) -> str:
     table = [(number, row) for number, row in enumerate(rows(decoded(raw)[0], is_known=_is_known), 1)]
     header = next(((number, row) for number, row in table if row), (0, []))
     bad = [["; ".join(told[number]), *row] for number, row in table if number in told and number > header[0]]
-    return written([["what to change", *header[1]], *bad])
+    # What we guarded once already must not be guarded twice.
+    return written([[unguarded(cell) for cell in row] for row in (["what to change", *header[1]], *bad)])
 
 
 def referrals_from_csv(raw: bytes) -> Reading:

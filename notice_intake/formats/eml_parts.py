@@ -79,7 +79,10 @@ class Mail:
     @property
     def sender(self) -> tuple[str, str]:
         """Name and address in ``From``, as claimed; empty where there is none."""
-        name, address = parseaddr(self.header("from"))
+        try:
+            name, address = parseaddr(self.header("from"))
+        except (RecursionError, ValueError, IndexError):  # comments within comments, without end
+            return "", ""
         return name.strip()[:200], address.strip()[:320] if "@" in address else ""
 
     @property
@@ -93,7 +96,7 @@ def moment(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
         return found.astimezone(UTC) if found.tzinfo is not None and 1900 < found.year < 2100 else None
-    except (TypeError, ValueError, IndexError, OverflowError):
+    except (TypeError, ValueError, IndexError, OverflowError, RecursionError):
         return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ MOST_CHARACTERS: Final = 2_000_000
 _MOST_LINKS = 2000
 _NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9:-]*")
 _HREF = re.compile(r"""\shref\s{0,9}=\s{0,9}("[^"]*|'[^']*|[^\s"'>]+)""", re.IGNORECASE)
+# Letters beyond ASCII may be longer in lower case: every place behind one would be another.
+_LOWER = {ord(one): ord(one.lower()) for one in string.ascii_uppercase}
 #: What is no text, up to its own end tag.
 _HIDDEN = frozenset({"script", "style", "title", "template", "textarea", "xmp", "svg"})
 _BLOCKS = frozenset(
@@ -69,7 +72,7 @@ def _line(text: str) -> str:
 def _tokens(page: str) -> Iterator[tuple[str, str]]:
     """Yield (tag, the text before it): the tag as ``name attributes``, its end as ``/name``; the last tag is empty."""
     at = start = 0
-    lower = page.lower()
+    lower = page.translate(_LOWER)
     while (opening := page.find("<", at)) >= 0:
         if page.startswith("<!--", opening):
             end = page.find("-->", opening + 2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, select, tuple_
+from sqlalchemy import Row, and_, exists, func, or_, select, tuple_
 
 from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus
 from ..core.messages import UNDECIDED
@@ -64,6 +64,20 @@ def decisions_of(tx: Tx, case_ids: Sequence[str], *, now: datetime) -> Sequence[
         .order_by(decision.c.decided_at.desc(), decision.c.id.desc())
     )
     return tx.execute(query).all()
+
+
+def resting(tx: Tx, decision_ids: Collection[str], *, now: datetime) -> frozenset[str]:
+    """Return which decisions no agency has been told of yet: they may still be undone."""
+    if not decision_ids:
+        return frozenset()
+    decision, case = tx.tables.decision, tx.tables.case
+    hidden = and_(case.c.decision_id == decision.c.id, case.c.announced.is_(False))
+    query = (
+        select(decision.c.id)
+        .join_from(decision, case, case.c.id == decision.c.case_id)
+        .where(decision.c.id.in_(sorted(decision_ids)), or_(hidden, decision.c.effective_at > now))
+    )
+    return frozenset(tx.execute(query).scalars())
 
 
 def in_state(tx: Tx, case_ids: Sequence[str], state: CaseState, *, announced: bool | None = None) -> set[str]:

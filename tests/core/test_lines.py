@@ -42,6 +42,7 @@ def test_a_line_is_understood(text, kind, reading):
         ("list", "not a link"),
         ("someone@unit.example", "e-mail address or a handle"),
         ("https://a.example/1 https://a.example/2", "more than one link"),
+        ("https://a.example/1\tsee minute 2", "control characters"),
         ("javascript:alert(1)", "name no content"),
         ("crc32: " + SHA256, "which kind of digest"),
         ("sha-1: " + SHA256, "A sha-1 digest has 40"),

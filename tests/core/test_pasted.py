@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notice_intake.core.links import canonical_link
-from notice_intake.core.pasted import links_in, pasted_links
+from notice_intake.core.pasted import NO_LINK, links_in, pasted_links
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,9 @@ from notice_intake.core.pasted import links_in, pasted_links
         ("https://a.example/?u=https://b.example/2", ["https://a.example/?u=https://b.example/2"]),
         ("mail me@unit.example, e.g. file.pdf, U.S., 3.5, note://x", []),
         ("www.a.example/1", ["https://www.a.example/1"]),
+        ("https://a.example/1 [.] See there", ["https://a.example/1"]),
+        ("hxxps://a [.] example [.] org/x [.] y [dot] z", ["https://a.example.org/x"]),
+        ("magnet:?xt=urn:btih:aa [.] z", ["magnet:?xt=urn:btih:aa"]),
     ],
 )
 def test_links_in_prose(text, links):
@@ -50,11 +53,52 @@ def test_a_list_tells_each_line():
 
 
 @pytest.mark.parametrize(
-    "piece", ["a.", "[", "a[.]", "www.", "https://", "https://a,", ")", " [.", "https://a" + ")" * 50, "x" * 99]
+    ("text", "links"),
+    [
+        ("https://a.example/1 - see minute 2", ["https://a.example/1"]),
+        ("https://a.example/?v=1 \u2013 channel x", ["https://a.example/?v=1"]),
+        ("1. https://a.example/1 * mirror", ["https://a.example/1"]),
+        ("https://a.example/1 2) https://a.example/2", ["https://a.example/1", "https://a.example/2"]),
+        ("see https://a.example/v/12) and more", ["https://a.example/v/12"]),
+        ("https://a.example/p/12. It shows", ["https://a.example/p/12"]),
+        ("https://a.example/1\tsee minute 2", ["https://a.example/1"]),
+    ],
+)
+def test_words_beside_a_link_never_become_a_part_of_it(text, links):
+    assert [one.link for one in pasted_links(text)] == links
+
+
+@pytest.mark.parametrize(
+    "line", ["a.example/1 see 2", "a.example/1\tsee", "a.example\tsee", "a.example/1, b.example/2"]
+)
+def test_a_line_with_words_behind_what_may_be_a_link_is_told_instead_of_guessed(line):
+    (found,) = pasted_links(line)
+    assert (found.link, found.fault) == ("", NO_LINK)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a.",
+        "[",
+        "a[.]",
+        "www.",
+        "https://",
+        "https://a,",
+        ")",
+        " [.",
+        "https://a" + ")" * 50,
+        "x" * 99,
+        " ",
+        "a [.] ",
+        "- ",
+    ],
 )
 def test_it_takes_linear_time(piece):
     started = time.process_time()
-    links_in(piece * (200_000 // len(piece)))
+    text = piece * (100_000 // len(piece))
+    links_in(text)
+    pasted_links(f"x{text}x")
     assert time.process_time() - started < 3
 
 

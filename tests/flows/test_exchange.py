@@ -293,9 +293,15 @@ def test_the_same_outcome_again_upholds_it_and_undoing_opens_the_complaint_again
     house.clock.advance(hours=1)
     # A lead may answer alone, even about a decision of their own.
     decide_case(house, case_id, KEEP, LEAD)
+    # While it can be undone nobody is told, by polling neither.
+    before = agency.get(receipt.json["status_path"])
+    assert before.json["complaints"][0]["items"][0]["result"] is None
+    (listed,) = agency.get("/v1/referrals").json["referrals"]
+    assert listed["complaints"] == before.json["complaints"]
     run_worker(house, after=31)
     assert referral_of(agency, receipt)["complaints"][0]["items"][0]["result"] == "upheld"
     assert events(agency)[-1] == ("complaint.decided", "no_action")
+    assert agency.get(receipt.json["status_path"]).headers["ETag"] != before.headers["ETag"]
 
 
 def test_a_complaint_comes_too_early_and_too_late(house):

@@ -176,8 +176,17 @@ def test_what_an_agency_gets_of_a_purged_referral(make_house):
     agency, first, _ = a_whole_life(house)
     sent = agency.get("/v1/events").json
     assert sent["events"]
+    tag = agency.get(first.json["status_path"]).headers["ETag"]
     pass_days(house, 366, agency)
+    assert agency.get(first.json["status_path"]).headers["ETag"] == tag
     purge(house)
+    # Who has the tag of what there was is not told that nothing changed.
+    path, headers = "/notices" + first.json["status_path"], agency.headers
+    purged = house.client.get(path, headers={**headers, "If-None-Match": tag})
+    assert purged.status_code == 200
+    assert purged.json["purged_at"]
+    again = house.client.get(path, headers={**headers, "If-None-Match": purged.headers["ETag"]})
+    assert again.status_code == 304
     again = agency.document(LINK, agency_reference=first.json["agency_reference"])
     refused = agency.refer(again)
     assert (refused.status_code, refused.json["type"].rpartition("/")[2]) == (409, "reference-taken")

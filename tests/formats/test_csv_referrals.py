@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -169,8 +170,49 @@ def test_no_cell_that_we_write_is_a_formula(cell):
     assert unguarded(guarded(cell)) == cell
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        'a;=HYPERLINK("https://a.example/")',
+        "a\t=1",
+        "a|@x",
+        'a; "=1"',
+        "a;\u00a0\uff1d1",
+        "a\n-1",
+        "a\r\n+1",
+        "a;b\t|=1",
+    ],
+)
+def test_nor_is_a_part_of_one_where_a_spreadsheet_parts_cells_elsewhere(cell, separator):
+    text = written([["what", cell, cell], [cell, "x"]])
+    parts = [part for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for part in row]
+    starts = [unicodedata.normalize("NFKC", part).strip().lstrip('" ')[:1] for part in parts]
+    assert not set(starts) & set("=+-@")
+
+
+@given(st.text("'=-;|\t\r\n \"a\u00a0\uff1d", max_size=12))
+def test_our_reader_reads_back_what_was_written(cell):
+    ((read,),) = csv.reader(io.StringIO(written([[cell]]), newline="")) if cell else ((("",)),)
+    assert unguarded(read) == cell
+
+
+def test_a_table_that_we_wrote_says_the_same():
+    reasons = "one;=1\n-two\t'+three;'four"
+    reading = referrals_from_csv(written([["url", "reasons"], ["https://a.example/1", reasons]]).encode())
+    assert reading.drafts[0].items[0].document["reasons"] == reasons
+
+
+def test_the_rows_refused_are_guarded_once_however_often_they_come_back():
+    raw = written([["url", "reasons"], ["", "one;=1"], ["", "=two"]]).encode()
+    for _ in range(3):
+        table = list(csv.reader(io.StringIO(rejected(raw, referrals_from_csv(raw).faults), newline="")))
+        assert [row[-1] for row in table] == ["reasons", "one;'=1", "'=two"]
+        raw = rejected(raw, referrals_from_csv(raw).faults).encode()
+
+
 def test_a_cell_that_is_no_formula_is_written_as_it_is():
-    for cell in ("https://a.example/=1", "2026", "'quoted", "a\nb", ""):
+    for cell in ("https://a.example/=1", "2026", "'quoted", "a\nb", "", "a; b", "2026-11-21\tb"):
         assert next(csv.reader(io.StringIO(written([[cell, "x"]]), newline="")))[0] == cell
 
 

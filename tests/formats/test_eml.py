@@ -153,6 +153,9 @@ def test_a_time_that_cannot_be_is_left_out(date, note):
         "a@b@c",
         ",,,;;;",
         "x <y",
+        "(" * 3900,
+        "a@b.example " + "(" * 3900,
+        ":" * 3900,
     ],
 )
 def test_headers_of_any_kind_are_survived(value):
@@ -174,6 +177,13 @@ def test_html_is_read_as_text():
     page = "<p>One &amp; two<br>three</p><script>https://no.example/1</script><!-- https://no.example/2 --><a href=x>w"
     assert text_of_html(page).text == "One & two\nthree\nw"
     assert text_of_html(page).links == (("w", "x"),)
+
+
+@pytest.mark.parametrize("before", ["\u0130" * 30, "\u00df\ufb03" * 30])
+def test_letters_that_grow_in_lower_case_shift_nothing(before):
+    page = before + "<STYLE>x</Style>https://a.example/1 <title>t</title><a href='https://a.example/2'>w</a>"
+    assert text_of_html(page).text == before + "https://a.example/1 w"
+    assert text_of_html(page).links == (("w", "https://a.example/2"),)
 
 
 @pytest.mark.parametrize(

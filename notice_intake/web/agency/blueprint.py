@@ -16,6 +16,7 @@ from .. import csrf
 from ..api import limiting
 from ..desk.presenting import STATIC, TEMPLATES
 from ..texts import N_, choose_language, texts_in
+from ..unstorable import keep_out
 from . import account, keys, messages, refer, referrals, sign_in
 from .notices import clear_spent
 from .presenting import HEADERS, form_owner, page, template_values
@@ -121,6 +122,7 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
             raise Unauthorized
         return see_other(url_for(".door"))
     limiting.admit_agency(mount, request, agency_id=visit.agency.id)
+    keep_out(request)
     if request.method == "POST" and not _trusted(mount):
         raise BadRequest
     return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Request
 
@@ -12,7 +14,7 @@ from ...errors import KeyRefused, PreconditionMissing, PreconditionRefused
 _KEY = re.compile(KEY_PATTERN)
 _TAGS = re.compile(TAGS_PATTERN)
 _TAG = re.compile(r'(W/)?"([^"]*)"')
-_SEQUENCE = re.compile(r"r([0-9]{1,9})", re.ASCII)
+_SEQUENCE = re.compile(r"r([0-9]{1,9})(?:-purged)?", re.ASCII)
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -45,3 +47,8 @@ def expected_sequences(request: Request) -> frozenset[int] | None:
 def etag(sequence: int) -> str:
     """Return the strong tag of a referral that stands at a sequence."""
     return f'"r{sequence}"'
+
+
+def etag_of(document: Mapping[str, Any]) -> str:
+    """Return the strong tag of a referral as it is shown: deleting it changes what is shown, and no sequence."""
+    return f'"r{document["sequence"]}-purged"' if document["purged_at"] else etag(document["sequence"])

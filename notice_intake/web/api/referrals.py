@@ -27,7 +27,7 @@ from .. import bodies
 from ..problems import root, this_request
 from .access import STREAMS, agency_of, storing
 from .answers import Created, json_response
-from .conditions import idempotency_key
+from .conditions import etag_of, idempotency_key
 from .limiting import spender
 
 View = Callable[..., Response]
@@ -107,7 +107,7 @@ def show(mount_of: MountOf) -> View:
             raise NotFound
         document = status.referral(mount, referral_id, agency=agency)
         response = json_response({**document, "sandbox": True} if mount.sandbox else document)
-        response.set_etag(f"r{document['sequence']}")
+        response.headers["ETag"] = etag_of(document)
         response.make_conditional(request)
         return response
 

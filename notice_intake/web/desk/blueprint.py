@@ -13,6 +13,7 @@ from ...flows.mount import Mount
 from ...hooks import Moderator
 from .. import csrf
 from ..texts import N_, choose_language, texts_in
+from ..unstorable import keep_out
 from . import agencies, cases, decisions, deliveries, effects, entering, questions, queue
 from .held import allow_large
 from .notices import clear_spent, cookie_options
@@ -102,6 +103,7 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
     g.notice_intake_desk = _desk(mount, moderator)
     if not moderator.roles & SEES:
         raise Forbidden
+    keep_out(request)
     if request.method == "POST" and not _trusted(mount, moderator):
         raise BadRequest
     return None

@@ -20,6 +20,7 @@ from ...flows.entry_values import WAYS, EnteredFile, EntryBlocked, Plan, Wish
 from ...formats.csv_referrals import template
 from ..fault_words import told
 from ..texts import N_
+from ..unstorable import is_storable
 from . import held, words
 from .notices import Notice, leave
 from .presenting import page
@@ -143,6 +144,8 @@ def _wish(typed: Mapping[str, str], *, now: datetime) -> Wish:
         received_at = received_at.astimezone(UTC) if received_at.tzinfo else received_at.replace(tzinfo=UTC)
     if typed["category"] and typed["category"] not in ALL_CATEGORIES:
         raise DocumentRefused([FieldError("/category", "unknown", "Choose one of the list.")])
+    if not is_storable(typed["agency"]):
+        raise DocumentRefused([FieldError("/agency", "unknown", "There is no such agency here.")])
     known = typed["agency"] if not typed["agency_name"] else ""
     return Wish(
         agency_id=known,

@@ -174,6 +174,11 @@ def test_asking_to_look_again_opens_the_case_again(host, guest, refer):
     assert "The platform will look at it again." in done.text
     assert not done.offers("/complaint")
     assert cases_of(host, referral_id)[0].state == "open"
+    decided(host, referral_id, 0, outcome="no_action")
+    assert "Waits for a decision" in guest.open(f"/referrals/{referral_id}").text  # it can still be undone
+    host.clock.forward(minutes=1)
+    worked(host)
+    assert "Decision reversed" in guest.open(f"/referrals/{referral_id}").text
 
 
 def test_a_referral_is_withdrawn_in_part_and_as_a_whole(host, guest, refer):
