@@ -169,7 +169,8 @@ def _surely(run: _Run, step: Callable[[_Run], bool]) -> bool:
 def _turn(run: _Run) -> bool:
     """Sweep, land, lease, launch; True where something moved, so that more may be due now."""
     now = run.mount.clock()
-    if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
+    # A clock that is set back must not put the sweep off until it has caught up.
+    if run.swept_at is None or abs(now - run.swept_at) >= SWEEP_EVERY:
         run.swept_at = now
         sweep(run.mount, now=now)
         if run.aside is None or not run.aside.is_alive():
