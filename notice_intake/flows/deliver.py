@@ -18,7 +18,7 @@ from ..delivery.answers import Answer
 from ..delivery.sender import Sender
 from ..delivery.verdicts import Again, Delivered, Disabled, GivenUp, Verdict, judge
 from ..delivery.webhook import sign, signer
-from ..errors import SettingsError
+from ..errors import SettingsError, TemporarilyUnavailable
 from ..store import attempts, journal, outbox
 from ..store.agencies import Endpoint
 from ..store.leases import Leased
@@ -64,7 +64,21 @@ class Attempted:
 
 
 def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
-    """Post a callback once. Never raises for what the receiver or the network does."""
+    """Post a callback once. Whatever comes of it, a fault of ours too, is what an attempt came to.
+
+    Raises only ``TemporarilyUnavailable``: nothing was sent, and nothing counts.
+    """
+    try:
+        return _attempt(mount, sender, leased, endpoint=endpoint, now=now)
+    except TemporarilyUnavailable:
+        raise
+    except Exception:  # left to its lease it would leave again for ever: no attempt would be used up, no breaker open
+        log.exception("callback %s: a fault in the middle of the attempt", leased.row.id)
+        answer = Answer(None, "fault", excerpt="", retry_after=None, milliseconds=0)
+        return _judged(mount, leased, endpoint, answer=answer, now=now)
+
+
+def _attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
     callback = leased.row
     if endpoint is None:
         return Attempted(leased, None, GivenUp("no endpoint"), now)
@@ -86,11 +100,18 @@ def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint 
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)
+    signed_by = " ".join(signer(one).name for one in secrets)
+    return _judged(mount, leased, endpoint, answer=answer, now=now, signed_by=signed_by)
+
+
+def _judged(
+    mount: Mount, leased: Leased, endpoint: Endpoint | None, *, answer: Answer, now: datetime, signed_by: str = ""
+) -> Attempted:
     # A probe uses nothing up.
-    used = callback.attempts + (0 if leased.probe else 1)
+    used = leased.row.attempts + (0 if leased.probe else 1)
     schedule = mount.settings.schedule
     verdict = judge(answer, attempts=used, now=mount.clock(), fraction=fraction(), schedule=schedule)
-    return Attempted(leased, endpoint, verdict, now, answer, " ".join(signer(one).name for one in secrets))
+    return Attempted(leased, endpoint, verdict, now, answer, signed_by)
 
 
 _read: WeakKeyDictionary[Secrets, dict[str, str]] = WeakKeyDictionary()

@@ -91,6 +91,7 @@ def test_an_address_is_used_once_it_has_given_the_challenge_back(house, receiver
         lambda challenge: {"data": {"challenge": challenge}},
         lambda challenge: [challenge],
         lambda challenge: challenge,
+        lambda challenge: {"challenge": "\ud800"},
     ],
 )
 def test_an_address_that_does_not_give_it_back_gets_nothing_else(house, receiver, echo, say):
@@ -104,6 +105,15 @@ def test_an_address_that_does_not_give_it_back_gets_nothing_else(house, receiver
     (delivery,) = call(agency, "GET", "/v1/deliveries?state=due").json["deliveries"]
     assert (delivery["last_status"], delivery["last_error"]) == (200, "the challenge did not come back")
     assert delivery["next_attempt_at"] is not None
+
+
+def test_an_answer_of_brackets_only_is_a_failed_attempt(house, receiver, echo):
+    receiver.answer = lambda _: (200, b"[" * 1024)
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    (delivery,) = call(agency, "GET", "/v1/deliveries?state=due").json["deliveries"]
+    assert (delivery["attempts"], delivery["last_error"]) == (1, "the challenge did not come back")
 
 
 def test_a_new_address_is_verified_while_the_old_one_works(house, receiver, echo):
