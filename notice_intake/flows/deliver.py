@@ -24,14 +24,12 @@ from ..store.agencies import Endpoint
 from ..store.leases import Leased
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import callback_keys, checkpoints, verification
+from . import callback_keys, callback_secrets, checkpoints, verification
 from .endpoint_health import Seen, after_attempts
 from .mount import Mount
 from .retrying import fraction
 
 log = logging.getLogger("notice_intake.delivery")
-#: How long a secret that was replaced still signs beside the new one.
-OVERLAP = timedelta(hours=24)
 _ERROR = 1200
 
 
@@ -83,7 +81,8 @@ def _attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint
     if endpoint is None:
         return Attempted(leased, None, GivenUp("no endpoint"), now)
     verifying = callback.type == VERIFICATION
-    url, encrypted = verification.target(endpoint, callback) if verifying else _target(endpoint, now)
+    in_use = endpoint.url, callback_secrets.signing(endpoint, now=now)
+    url, encrypted = verification.target(endpoint, callback) if verifying else in_use
     if not url:
         return Attempted(leased, endpoint, GivenUp("another address has taken its place"), now)
     try:
@@ -125,12 +124,6 @@ def _decrypted(mount: Mount, encrypted: str) -> str:
             known.clear()
         known[encrypted] = mount.secrets.decrypt(encrypted)
     return known[encrypted]
-
-
-def _target(endpoint: Endpoint, now: datetime) -> tuple[str, Sequence[str]]:
-    """Return where callbacks go, and what signs them: an old secret for a day after it was replaced."""
-    old = endpoint.rotated_at is not None and now > endpoint.rotated_at + OVERLAP
-    return endpoint.url, endpoint.secrets[:1] if old else endpoint.secrets
 
 
 def record(mount: Mount, tx: Tx, results: Sequence[Attempted], *, now: datetime) -> None:
