@@ -47,7 +47,7 @@ def _purge(mount_of: MountOf, guarded: Guarded) -> click.Command:
             _say(retention.survey(mount, now=mount.clock(), before=until), "would be purged")
             return
         done = _slices(mount, until, limit=limit)
-        copies = retention.destroy_copies(mount, limit=10_000)
+        copies = retention.destroy_copies(mount, now=mount.clock(), limit=10_000)
         _say(done, "purged")
         if copies:
             click.echo(f"{copies} copies destroyed by the platform")

@@ -170,7 +170,7 @@ _ENDPOINT = (
         scope="endpoints:write",
         about="It is used once it has given back the challenge of an `endpoint.verification`.",
         sends="endpoint",
-        problems=(*SCOPED, *READS_BODY),
+        problems=(*SCOPED, *READS_BODY, "conflict"),
     ),
     Operation(
         "DELETE",

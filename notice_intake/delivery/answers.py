@@ -8,8 +8,9 @@ from typing import Literal
 
 #: ``blocked``: our own policy forbids the address. ``dns``: the name does not resolve. ``tls``: no trusted
 #: connection under that name. ``connect``: no connection, or no HTTP answer on it. ``timeout``: too slow.
-#: ``status``: an answer, but not a 2xx. ``challenge``: a 2xx without the challenge that was asked back.
-Failure = Literal["blocked", "dns", "tls", "timeout", "connect", "status", "challenge"]
+#: ``status``: an answer, but not a 2xx. ``challenge``: a 2xx without the challenge that was asked back. ``fault``: a
+#: fault of ours, in the middle of it.
+Failure = Literal["blocked", "dns", "tls", "timeout", "connect", "status", "challenge", "fault"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,6 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 def _date(text: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for an offset of millions of hours
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -15,6 +15,8 @@ _THROTTLING: Final = frozenset({429, 502, 503, 504})
 _SHORTEST_PAUSE: Final = timedelta(seconds=60)
 #: An old message's 24-hour step must not silence the endpoint for fresh ones that long: the ceiling of an open breaker.
 _LONGEST_SCHEDULED_PAUSE: Final = timedelta(hours=1)
+#: Failures that say more than their class, since the agency reads them.
+_REASONS: Final = {"challenge": "the challenge did not come back", "fault": "a fault of the platform"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,8 @@ def judge(
     """
     if answer.failure is None:
         return Delivered()
-    reason = answer.failure if answer.status is None else f"status {answer.status}"
-    if answer.failure == "challenge":
-        reason = "the challenge did not come back"
+    plain = answer.failure if answer.status is None else f"status {answer.status}"
+    reason = _REASONS.get(answer.failure, plain)
     if answer.status == 410:
         return Disabled(reason)
     if answer.failure == "blocked":

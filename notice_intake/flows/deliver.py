@@ -18,20 +18,18 @@ from ..delivery.answers import Answer
 from ..delivery.sender import Sender
 from ..delivery.verdicts import Again, Delivered, Disabled, GivenUp, Verdict, judge
 from ..delivery.webhook import sign, signer
-from ..errors import SettingsError
+from ..errors import SettingsError, TemporarilyUnavailable
 from ..store import attempts, journal, outbox
 from ..store.agencies import Endpoint
 from ..store.leases import Leased
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import callback_keys, checkpoints, verification
+from . import callback_keys, callback_secrets, checkpoints, verification
 from .endpoint_health import Seen, after_attempts
 from .mount import Mount
 from .retrying import fraction
 
 log = logging.getLogger("notice_intake.delivery")
-#: How long a secret that was replaced still signs beside the new one.
-OVERLAP = timedelta(hours=24)
 _ERROR = 1200
 
 
@@ -64,12 +62,27 @@ class Attempted:
 
 
 def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
-    """Post a callback once. Never raises for what the receiver or the network does."""
+    """Post a callback once. Whatever comes of it, a fault of ours too, is what an attempt came to.
+
+    Raises only ``TemporarilyUnavailable``: nothing was sent, and nothing counts.
+    """
+    try:
+        return _attempt(mount, sender, leased, endpoint=endpoint, now=now)
+    except TemporarilyUnavailable:
+        raise
+    except Exception:  # left to its lease it would leave again for ever: no attempt would be used up, no breaker open
+        log.exception("callback %s: a fault in the middle of the attempt", leased.row.id)
+        answer = Answer(None, "fault", excerpt="", retry_after=None, milliseconds=0)
+        return _judged(mount, leased, endpoint, answer=answer, now=now)
+
+
+def _attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint | None, now: datetime) -> Attempted:
     callback = leased.row
     if endpoint is None:
         return Attempted(leased, None, GivenUp("no endpoint"), now)
     verifying = callback.type == VERIFICATION
-    url, encrypted = verification.target(endpoint, callback) if verifying else _target(endpoint, now)
+    in_use = endpoint.url, callback_secrets.signing(endpoint, now=now)
+    url, encrypted = verification.target(endpoint, callback) if verifying else in_use
     if not url:
         return Attempted(leased, endpoint, GivenUp("another address has taken its place"), now)
     try:
@@ -86,11 +99,18 @@ def attempt(mount: Mount, sender: Sender, leased: Leased, *, endpoint: Endpoint 
     answer = sender.post(url, headers=headers, body=callback.body)
     if verifying:
         answer = verification.checked(answer, callback.body)
+    signed_by = " ".join(signer(one).name for one in secrets)
+    return _judged(mount, leased, endpoint, answer=answer, now=now, signed_by=signed_by)
+
+
+def _judged(
+    mount: Mount, leased: Leased, endpoint: Endpoint | None, *, answer: Answer, now: datetime, signed_by: str = ""
+) -> Attempted:
     # A probe uses nothing up.
-    used = callback.attempts + (0 if leased.probe else 1)
+    used = leased.row.attempts + (0 if leased.probe else 1)
     schedule = mount.settings.schedule
     verdict = judge(answer, attempts=used, now=mount.clock(), fraction=fraction(), schedule=schedule)
-    return Attempted(leased, endpoint, verdict, now, answer, " ".join(signer(one).name for one in secrets))
+    return Attempted(leased, endpoint, verdict, now, answer, signed_by)
 
 
 _read: WeakKeyDictionary[Secrets, dict[str, str]] = WeakKeyDictionary()
@@ -104,12 +124,6 @@ def _decrypted(mount: Mount, encrypted: str) -> str:
             known.clear()
         known[encrypted] = mount.secrets.decrypt(encrypted)
     return known[encrypted]
-
-
-def _target(endpoint: Endpoint, now: datetime) -> tuple[str, Sequence[str]]:
-    """Return where callbacks go, and what signs them: an old secret for a day after it was replaced."""
-    old = endpoint.rotated_at is not None and now > endpoint.rotated_at + OVERLAP
-    return endpoint.url, endpoint.secrets[:1] if old else endpoint.secrets
 
 
 def record(mount: Mount, tx: Tx, results: Sequence[Attempted], *, now: datetime) -> None:

@@ -13,7 +13,7 @@ from ..ids import new_id
 from ..store import agencies, deliveries, journal
 from ..store.agencies import Agency, Endpoint
 from ..store.storage import Tx
-from . import endpoints
+from . import callback_secrets, endpoints
 from .mount import Mount
 from .waking import wake_after
 
@@ -45,17 +45,17 @@ def assign(mount: Mount, agency: Agency, *, url: str, challenged: bool, now: dat
 
 
 def rotate_secret(mount: Mount, agency: Agency, *, at_once: bool, now: datetime) -> str:
-    """Give an agency a new callback secret; the old one signs beside it for a day, or with ``at_once`` no more.
+    """Give an agency a new callback secret; each old one signs beside it for a day, or with ``at_once`` no more.
 
-    Raises ``NotFound`` where there is no address in use.
+    Raises ``NotFound`` where there is no address in use, ``Conflict`` where it was changed too often within a day.
     """
     with mount.storage.begin() as tx:
         endpoint = _present(tx, agency)
         if not endpoint.url:
             raise NotFound(f"{agency.name} has no address in use yet: its first one comes with a secret of its own.")
         secret = new_secret()
-        secrets = [mount.secrets.encrypt(secret), *(() if at_once else endpoint.secrets[:1])]
-        agencies.note_endpoint(tx, endpoint.id, secrets=secrets, rotated_at=now)
+        values = callback_secrets.renewed(endpoint, mount.secrets.encrypt(secret), now=now, at_once=at_once)
+        agencies.note_endpoint(tx, endpoint.id, **values)
         _note(tx, "endpoint.secret_rotated", endpoint, now)
     return secret
 

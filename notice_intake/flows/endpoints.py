@@ -21,7 +21,7 @@ from ..store import agencies, deliveries, journal, outbox
 from ..store.agencies import Agency, Endpoint
 from ..store.outbox import VERIFICATION
 from ..store.storage import Tx
-from . import callback_keys, once
+from . import callback_keys, callback_secrets, once
 from .callbacks import body
 from .mount import Mount
 from .waking import wake_after
@@ -59,7 +59,7 @@ def put(mount: Mount, *, agency: Agency, url: str, rotate: bool, now: datetime, 
     """Name the address for callbacks. Nothing but its verification goes there before it has given the challenge back.
 
     The address before stays in use until then; ``actor`` where it is not the agency itself. Raises ``DocumentRefused``
-    for one that callbacks may not reach.
+    for one that callbacks may not reach, ``Conflict`` where its secret was changed too often within a day.
     """
     check(mount, url)
     with mount.storage.begin() as tx:
@@ -102,8 +102,8 @@ def _change(mount: Mount, tx: Tx, endpoint: Endpoint, *, url: str, rotate: bool,
 
 def _rotate(mount: Mount, tx: Tx, endpoint: Endpoint, *, now: datetime) -> str:
     secret = new_secret()
-    both = [mount.secrets.encrypt(secret), *endpoint.secrets[:1]]
-    agencies.note_endpoint(tx, endpoint.id, secrets=both, rotated_at=now)
+    values = callback_secrets.renewed(endpoint, mount.secrets.encrypt(secret), now=now)
+    agencies.note_endpoint(tx, endpoint.id, **values)
     return secret
 
 

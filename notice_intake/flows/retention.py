@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,11 +54,10 @@ class Purged:
 
 
 def purge_due(mount: Mount, *, now: datetime, limit: int = 500) -> Purged:
-    """Purge what is due, looking at about ``limit`` cases at most; then have the platform destroy released copies."""
+    """Purge what is due, looking at about ``limit`` cases at most. Their copies wait for ``destroy_copies``."""
     done = Purged(more=True)
     while done.more and done.looked < limit:
         done.add(purge_slice(mount, now=now))
-    destroy_copies(mount)
     return done
 
 
@@ -124,20 +125,30 @@ def _purge(mount: Mount, tx: Tx, due: list[Dossier], now: datetime, *, actor: Ac
     return counts
 
 
-def destroy_copies(mount: Mount, *, limit: int = 200) -> int:
-    """Have the platform destroy the copies that purged cases leave behind; return how many it did.
+def destroy_copies(
+    mount: Mount,
+    *,
+    now: datetime,
+    limit: int = 200,
+    within: Callable[[], AbstractContextManager[object]] = nullcontext,
+    going: Callable[[], bool] = lambda: True,
+) -> int:
+    """Have the platform destroy copies that purged cases leave behind, while ``going()``; return how many it did.
 
-    A copy that it cannot destroy now is asked for again with the next purge.
+    Each that it is asked for goes behind all others first: one that it cannot destroy keeps none of them waiting.
     """
     platform = mount.platform
     if not isinstance(platform, DiscardsCopies):
         return 0
-    done, after = 0, ""
-    with mount.storage.read() as tx:
-        rows: Any = purging.released(tx, after=after, limit=limit)
+    done = 0
+    with mount.storage.begin() as tx:
+        rows: Any = purging.take_released(tx, limit=limit, now=now)
     for row in rows:
+        if not going():
+            break
         try:
-            platform.discard(row.location, key="discard:" + row.id)
+            with within():
+                platform.discard(row.location, key="discard:" + row.id)
         except Exception:  # whatever the host's hook raises, the copy is asked for again
             log.exception("platform.discard failed for the copy %s; it will be tried again", row.id)
             continue

@@ -28,7 +28,7 @@ from ..core.seals import (
     stamp,
     still_open,
 )
-from ..errors import JournalBroken
+from ..errors import JournalBroken, SettingsError
 from ..store import seals
 from ..store.storage import Raced
 from . import checkpoints
@@ -54,7 +54,10 @@ class _Waiting:
 
 
 def keep_sealed(mount: Mount, *, now: datetime) -> int:
-    """Seal what waits, every ``journal_seal_seconds``; for a worker's loop. Never raises for a broken journal."""
+    """Seal what waits, every ``journal_seal_seconds``; for a worker's loop, which goes on where it cannot.
+
+    The log says so each time: for a broken journal, and where no secret key opens the key that signs.
+    """
     every = timedelta(seconds=mount.settings.journal_seal_seconds)
     tried = _tried.get(mount)
     if tried is not None and abs(now - tried) < every:
@@ -62,8 +65,8 @@ def keep_sealed(mount: Mount, *, now: datetime) -> int:
     _tried[mount] = now
     try:
         return seal(mount, now=now, not_before=every)
-    except JournalBroken as broken:
-        log.error("the journal is not sealed: %s", broken.detail)
+    except (JournalBroken, SettingsError) as error:
+        log.error("the journal is not sealed: %s", error.detail)
         return 0
 
 

@@ -11,7 +11,7 @@ from .. import signals
 from ..core.journal import SYSTEM, Entry
 from ..errors import TemporarilyUnavailable
 from ..store import attempts, cases, journal, workers
-from . import claims, evidence, expiry, key_sources, once, retention
+from . import claims, evidence, expiry, once, retention
 from .endpoint_health import raise_alarms
 from .mount import Mount
 
@@ -56,14 +56,6 @@ def _expire_claims(mount: Mount, now: datetime) -> None:
 
 def _keys(mount: Mount, now: datetime) -> None:
     expiry.warn(mount, now=now)
-
-
-def read_keys(mount: Mount, now: datetime) -> None:
-    """Read agencies' sets of keys again. Other people's servers: it may take seconds, and never raises."""
-    try:
-        key_sources.refresh_due(mount, now=now)
-    except Exception:  # nobody waits for it: what is not logged here is lost
-        log.exception("keys could not be read again")
 
 
 def _alarms(mount: Mount, now: datetime) -> None:

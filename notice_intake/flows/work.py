@@ -22,6 +22,7 @@ from ..store.agencies import Endpoint
 from ..store.leases import Leased
 from ..store.storage import Tx
 from ..store.waking import Watch
+from .aside import Aside, asides
 from .crew import Crew
 from .deliver import Attempted, attempt, note_lost, record
 from .heartbeat import Heartbeat
@@ -29,7 +30,7 @@ from .lines import AHEAD, FIRST, MOST, Lines
 from .mount import Mount
 from .perform import perform
 from .sealing import keep_sealed
-from .sweeps import read_keys, sweep
+from .sweeps import sweep
 
 log = logging.getLogger("notice_intake.worker")
 #: How many effects are performed at once: the hooks of the host are not made for more.
@@ -92,8 +93,7 @@ class _Run:
     #: When to look for work at the latest, by the machine's own clock.
     look_at: float = 0.0
     also: Also | None = None
-    #: What reads other people's servers, and may take seconds.
-    aside: threading.Thread | None = None
+    asides: list[Aside] = field(init=False)
     crew: Crew = field(init=False)
 
     def do(self, job: _Job) -> Attempted | None:
@@ -140,6 +140,7 @@ def work(
     run = _Run(
         mount, sender or sender_for(mount), stop, within, Watch(mount.storage), Heartbeat(mount), once, also=also
     )
+    run.asides = asides(mount, within=within, stop=stop)
     run.crew = Crew(threads or mount.settings.worker_threads, run.do)
     try:
         while not stop.is_set():
@@ -169,12 +170,12 @@ def _surely(run: _Run, step: Callable[[_Run], bool]) -> bool:
 def _turn(run: _Run) -> bool:
     """Sweep, land, lease, launch; True where something moved, so that more may be due now."""
     now = run.mount.clock()
-    if run.swept_at is None or now - run.swept_at >= SWEEP_EVERY:
+    # A clock that is set back must not put the sweep off until it has caught up.
+    if run.swept_at is None or abs(now - run.swept_at) >= SWEEP_EVERY:
         run.swept_at = now
         sweep(run.mount, now=now)
-        if run.aside is None or not run.aside.is_alive():
-            run.aside = threading.Thread(target=read_keys, args=(run.mount, now), daemon=True)
-            run.aside.start()
+        for one in run.asides:
+            one.begin(now=now)
     keep_sealed(run.mount, now=now)
     run.heartbeat.beat(now, flying=len(run.flying), done=run.tally.delivered + run.tally.performed, quiet=run.once)
     _take_back(run, 0 if run.once and not run.flying else TICK)
@@ -317,8 +318,8 @@ def _finish(run: _Run) -> None:
         log.warning("%s pieces of work did not end in time; another worker takes them up", len(run.flying))
         run.returning += [job.leased for job in run.flying.values()]
     _surely(run, _write_down)
-    if run.aside is not None:
-        run.aside.join(max(0.0, ends - time.monotonic()))
+    for one in run.asides:
+        one.end(max(0.0, ends - time.monotonic()))
     run.heartbeat.end()
 
 

@@ -66,6 +66,8 @@ class Endpoint:
     warned: int = 0
     #: Why it is disabled.
     reason: str | None = None
+    #: When each of ``secrets`` but the newest was replaced.
+    replaced_at: tuple[datetime, ...] = ()
 
 
 def add(tx: Tx, agency: Agency, *, now: datetime) -> None:
@@ -102,7 +104,7 @@ def set_endpoint(tx: Tx, endpoint: Endpoint, *, now: datetime) -> None:
     table = tx.tables.endpoint
     values = {
         "url": endpoint.url,
-        "secrets": list(endpoint.secrets),
+        "secrets": written(endpoint.secrets, replaced_at=endpoint.replaced_at),
         "state": endpoint.state,
         "pending": None,
         "rotated_at": None,
@@ -171,8 +173,23 @@ def all_endpoints(tx: Tx) -> list[tuple[Endpoint, str]]:
 def _endpoint(row: Row[Any]) -> Endpoint:
     breaker = row.openings, row.failing_since, row.warned, row.reason
     life = row.rotated_at, row.last_success_at, row.created_at
-    start = row.id, row.agency_id, row.url, tuple(row.secrets), row.state, row.failures, row.not_before
-    return Endpoint(*start, row.pending, *life, *breaker)
+    secrets, replaced_at = _read(row)
+    start = row.id, row.agency_id, row.url, secrets, row.state, row.failures, row.not_before
+    return Endpoint(*start, row.pending, *life, *breaker, replaced_at)
+
+
+def written(secrets: Sequence[str], *, replaced_at: Sequence[datetime]) -> list[Any]:
+    """Return secrets, newest first, as the column has them: the older ones with the time when they were replaced."""
+    older = zip(secrets[1:], replaced_at, strict=True)
+    return [*secrets[:1], *({"secret": secret, "replaced_at": at.isoformat()} for secret, at in older)]
+
+
+def _read(row: Row[Any]) -> tuple[tuple[str, ...], tuple[datetime, ...]]:
+    older = [one if isinstance(one, dict) else {"secret": one} for one in row.secrets[1:]]
+    # One without a time was replaced by the last rotation: only one was kept.
+    times = [one.get("replaced_at") for one in older]
+    replaced_at = tuple(datetime.fromisoformat(at) if at else row.rotated_at or row.created_at for at in times)
+    return (*row.secrets[:1], *(one["secret"] for one in older)), replaced_at
 
 
 def has_endpoint(tx: Tx, agency_ids: Sequence[str]) -> set[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 _WAITING = "notice_intake_waiting"
+_KEPT = "notice_intake_kept"
 
 
 def plain(session: Session | scoped_session[Any]) -> Session:
@@ -37,6 +39,17 @@ def after_outermost_commit(session: Session, calls: Sequence[Callable[[], None]]
     session.info[_WAITING].append((_open_transactions(session), calls))
 
 
+@contextmanager
+def kept_calls(session: Session) -> Iterator[Sequence[Callable[[], None]]]:
+    """Have the calls of ``after_outermost_commit`` kept for later; what is yielded has them once it is committed."""
+    kept: list[Callable[[], None]] = []
+    session.info[_KEPT] = kept
+    try:
+        yield kept
+    finally:
+        del session.info[_KEPT]
+
+
 def _open_transactions(session: Session) -> list[SessionTransaction]:
     """The savepoints that stand now, the innermost first, and the transaction around them."""
     found, one = [], session.get_nested_transaction() or session.get_transaction()
@@ -52,6 +65,9 @@ def _committed(session: Session) -> None:
         return
     ready, session.info[_WAITING] = session.info[_WAITING], []
     for _, calls in ready:
+        if _KEPT in session.info:
+            session.info[_KEPT] += calls
+            continue
         for call in calls:
             call()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, false, literal, null, select, text, update
+from sqlalchemy import Row, bindparam, delete, false, func, literal, null, select, text, update
 
 from ..core.codes import CaseState
 from . import journal
@@ -136,12 +136,21 @@ def _drop_signatures(tx: Tx, signature_ids: set[str]) -> int:
     return int(tx.execute(delete(signature).where(signature.c.id.in_(unneeded))).rowcount)
 
 
-def released(tx: Tx, *, after: str, limit: int) -> Sequence[Row[Any]]:
-    """Return copies that the platform is to destroy, after an id."""
+def take_released(tx: Tx, *, limit: int, now: datetime) -> Sequence[Row[Any]]:
+    """Return the first copies that the platform is to destroy, and put them behind all others.
+
+    Behind the last one, whatever the time: a clock that was set back must not put them in front.
+    """
     evidence = tx.tables.evidence
     loose = text("released_at IS NOT NULL")
-    query = select(evidence).where(loose, evidence.c.id > after).order_by(evidence.c.id).limit(limit)
-    return tx.execute(query).all()
+    query = select(evidence).where(loose).order_by(evidence.c.released_at, evidence.c.id).limit(limit)
+    found = tx.execute(query.with_for_update(skip_locked=True)).all()
+    if found:
+        last: datetime = tx.execute(select(func.max(evidence.c.released_at)).where(loose)).scalar_one()
+        behind = max(now, last + timedelta(microseconds=1))
+        mine = evidence.c.id.in_([one.id for one in found])
+        tx.execute(update(evidence).where(mine).values(released_at=behind))
+    return found
 
 
 def destroyed(tx: Tx, evidence_id: str) -> None:

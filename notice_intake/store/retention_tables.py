@@ -1,7 +1,8 @@
 """The table of legal holds, and the indexes by which the purge finds its way through the tables of others.
 
 Columns of theirs that are for it: ``referral.purged_at``, since when its texts are gone; ``case.look_at``, when to look
-at it again where it was looked at too early; ``evidence.released_at``, since when the platform is to destroy the copy.
+at it again where it was looked at too early; ``evidence.released_at``, since when the platform is to destroy the copy,
+put later each time that it is asked to.
 """
 
 from __future__ import annotations

@@ -205,11 +205,17 @@ class Storage:
 
     @contextmanager
     def joint(self) -> Iterator[Session]:
-        """Open a writing transaction of our own that several flows join by ``begin(session)``: all of them or none."""
+        """Open a writing transaction of our own that several flows join by ``begin(session)``: all of them or none.
+
+        What they have to be called after the commit runs when the transaction is over, as after ``begin``.
+        """
         word = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
         opened = self._session() if self._engine is None else Session(_with_begin(self._engine, word))
-        with self._turn, _translated(), opened as own, own.begin():
+        with self._turn, _translated(), opened as own, joined.kept_calls(own) as calls, own.begin():
             yield own
+        # Only now: a listener that writes would wait for its turn, which is ours until here.
+        for call in calls:
+            call()
 
     @contextmanager
     def straight(self, *, writing: bool = False, synced: bool = True) -> Iterator[Straight | Tx]:

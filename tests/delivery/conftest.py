@@ -171,6 +171,13 @@ BEHAVIOURS: dict[str, Callable[[Receiver, socket.socket, Seen], bool]] = {
         b"Content-Length: 0\r\n\r\n"
     ),
     "/slow-down-nonsense": _fixed(b"HTTP/1.1 503 Later\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n"),
+    "/slow-down-far-away": _fixed(
+        b"HTTP/1.1 503 Later\r\nRetry-After: Mon, 01 Jan 2024 00:00:00 +99999999999999\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "/slow-down-odd-clock": _fixed(
+        b"HTTP/1.1 503 Later\r\nDate: Mon, 01 Jan 2024 00:00:00 -99999999999999\r\n"
+        b"Retry-After: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+    ),
     "/controls": _fixed(_with_body(b"422 No", "red \x1b[31m\r\nX: 1\x00\u202etxt\x85€ end\t\t!".encode() + b"\xff")),
     "/long-words": _fixed(_with_body(b"400 Bad", "€".encode() * 1000)),
     "/gzip": _fixed(b"HTTP/1.1 400 Bad\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"),

@@ -184,6 +184,9 @@ def test_excerpt(path: str, excerpt: str, sender: Sender, receiver: Receiver) ->
         # A date is counted from the receiver's own clock, here nine years behind.
         ("/slow-down-date", timedelta(minutes=10)),
         ("/slow-down-nonsense", None),
+        # A time zone no clock has, in the one date or the other.
+        ("/slow-down-far-away", None),
+        ("/slow-down-odd-clock", timedelta(0)),
         ("/error", None),
     ],
 )

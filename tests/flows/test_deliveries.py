@@ -12,6 +12,7 @@ from desk import ONE, decide_next, queue, run_worker
 from notice_intake import signals
 from notice_intake.client import verify_callback
 from notice_intake.core.journal import Actor
+from notice_intake.delivery.sender import Sender
 from notice_intake.errors import Conflict
 from notice_intake.flows import callback_keys, ledger
 from notice_intake.flows.sweeps import sweep
@@ -159,6 +160,32 @@ def test_each_attempt_is_written_down(live):
     assert (second.number, second.status, second.failure) == (2, 204, "")
     assert len(first.signed_by.split()) == 2, "the secret and the key of the platform"
     assert agency.secret not in str(first) + str(second)
+
+
+def test_a_fault_of_ours_in_an_attempt_counts_and_is_logged_and_the_endpoint_rests(live, caplog, monkeypatch):
+    house, agency, receiver = live
+    agency.refer()
+
+    def broken(*_args, **_options):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(Sender, "post", broken)
+    for _ in range(7):
+        run_worker(house, after=30 * 3600)
+    (row,) = messages(house, agency)
+    assert (row.state, row.attempts, row.last_error) == ("due", 5, "a fault of the platform")
+    assert [one.failure for one in tried(house, row.id)][:5] == ["fault"] * 5
+    assert endpoint_of(house, agency).openings > 0
+    logged = [one for one in caplog.records if "a fault in the middle" in one.getMessage()]
+    assert logged
+    assert all(one.exc_info is not None and row.id in one.getMessage() for one in logged)
+    monkeypatch.undo()
+    now_again(house)
+    with house.mount.storage.begin() as tx:
+        agencies.note_endpoint(tx, endpoint_of(house, agency).id, not_before=None)
+        tx.execute(tx.tables.outbox.update().values(due_at=house.clock.now))
+    run_worker(house)
+    assert len(receiver.verified) == 1
 
 
 def test_an_attempt_whose_worker_died_is_written_down_as_lost(live):

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from desk import KEEP, decide_next, run_worker
+from standardwebhooks import Webhook
 
+from notice_intake.flows import callback_secrets, endpoint_operations
 from notice_intake.store import agencies
 
 
@@ -91,6 +93,7 @@ def test_an_address_is_used_once_it_has_given_the_challenge_back(house, receiver
         lambda challenge: {"data": {"challenge": challenge}},
         lambda challenge: [challenge],
         lambda challenge: challenge,
+        lambda challenge: {"challenge": "\ud800"},
     ],
 )
 def test_an_address_that_does_not_give_it_back_gets_nothing_else(house, receiver, echo, say):
@@ -104,6 +107,15 @@ def test_an_address_that_does_not_give_it_back_gets_nothing_else(house, receiver
     (delivery,) = call(agency, "GET", "/v1/deliveries?state=due").json["deliveries"]
     assert (delivery["last_status"], delivery["last_error"]) == (200, "the challenge did not come back")
     assert delivery["next_attempt_at"] is not None
+
+
+def test_an_answer_of_brackets_only_is_a_failed_attempt(house, receiver, echo):
+    receiver.answer = lambda _: (200, b"[" * 1024)
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    (delivery,) = call(agency, "GET", "/v1/deliveries?state=due").json["deliveries"]
+    assert (delivery["attempts"], delivery["last_error"]) == (1, "the challenge did not come back")
 
 
 def test_a_new_address_is_verified_while_the_old_one_works(house, receiver, echo):
@@ -173,10 +185,82 @@ def test_both_secrets_sign_for_a_day(house, receiver, echo):
     # The receiver keeps its own clock: what is looked at is whether the old secret signs at all.
     with house.mount.storage.read() as tx:
         endpoint = agencies.endpoints(tx, [agency.id])[agency.id]
-    from notice_intake.flows.deliver import _target
+    assert len(callback_secrets.signing(endpoint, now=house.clock.now)) == 1
+    assert len(callback_secrets.signing(endpoint, now=endpoint.rotated_at + timedelta(hours=23))) == 2
 
-    assert len(_target(endpoint, house.clock.now)[1]) == 1
-    assert len(_target(endpoint, endpoint.rotated_at + timedelta(hours=23))[1]) == 2
+
+def rotated(house, agency, receiver, *, by_operator=False):
+    if not by_operator:
+        return call(agency, "PUT", "/v1/endpoint", {"url": receiver.url, "rotate_secret": True}).json["secret"]
+    with house.mount.storage.read() as tx:
+        found = agencies.find(tx, agency.id)
+    return endpoint_operations.rotate_secret(house.mount, found, at_once=False, now=house.clock.now)
+
+
+def signers(house, agency, receiver, *secrets):
+    """Which of these secrets the next callback is signed with."""
+    seen = []
+    receiver.take = lambda headers, body: seen.append((headers, body)) or (204, b"")
+    agency.refer()
+    run_worker(house)
+    ((headers, body),) = seen
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    made = [Webhook(one).sign(headers["webhook-id"], at, body.decode()) for one in secrets]
+    return [one for one, signature in zip(secrets, made, strict=True) if signature in headers["webhook-signature"]]
+
+
+@pytest.mark.parametrize("by_operator", [False, True])
+def test_each_secret_signs_for_a_day_after_it_was_replaced_however_often_that_was(house, receiver, echo, by_operator):
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    first = receiver.secret
+    second = rotated(house, agency, receiver, by_operator=by_operator)
+    house.clock.advance(hours=1)
+    third = rotated(house, agency, receiver, by_operator=by_operator)
+    all_of_them = (first, second, third)
+    assert signers(house, agency, receiver, *all_of_them) == [first, second, third]
+    house.clock.advance(hours=22, minutes=59)
+    assert signers(house, agency, receiver, *all_of_them) == [first, second, third]
+    house.clock.advance(minutes=2)
+    assert signers(house, agency, receiver, *all_of_them) == [second, third]
+    house.clock.advance(hours=1)
+    assert signers(house, agency, receiver, *all_of_them) == [third]
+    # What has run out is not kept either.
+    rotated(house, agency, receiver, by_operator=by_operator)
+    with house.mount.storage.read() as tx:
+        assert len(agencies.endpoints(tx, [agency.id])[agency.id].secrets) == 2
+
+
+def test_a_secret_that_is_changed_too_often_within_a_day_is_kept_and_none_is_left_out(house, receiver, echo):
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    given = [receiver.secret] + [rotated(house, agency, receiver) for _ in range(9)]
+    again = call(agency, "PUT", "/v1/endpoint", {"url": receiver.url, "rotate_secret": True})
+    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "conflict")
+    assert signers(house, agency, receiver, *given) == given
+    result = house.app.test_cli_runner().invoke(args=["notice-intake", "endpoint", "rotate-secret", agency.id])
+    assert result.exit_code == 2
+    assert "too often within a day" in result.output
+    at_once = ["notice-intake", "endpoint", "rotate-secret", agency.id, "--at-once"]
+    assert house.app.test_cli_runner().invoke(args=at_once).exit_code == 0
+    assert signers(house, agency, receiver, *given) == []
+    house.clock.advance(hours=25)
+    assert rotated(house, agency, receiver)
+
+
+def test_a_secret_that_was_stored_without_its_time_signs_for_a_day_after_the_last_change(house, receiver, echo):
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    first, second = receiver.secret, rotated(house, agency, receiver)
+    with house.mount.storage.begin() as tx:
+        endpoint = agencies.endpoints(tx, [agency.id])[agency.id]
+        agencies.note_endpoint(tx, endpoint.id, secrets=list(endpoint.secrets))
+    assert signers(house, agency, receiver, first, second) == [first, second]
+    house.clock.advance(hours=25)
+    assert signers(house, agency, receiver, first, second) == [second]
 
 
 def test_a_test_event_arrives_once_for_a_key(house, receiver, echo):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from desk import case_file, queue
+from desk import ONE, case_file, queue
 
+from notice_intake import signals
 from notice_intake.core.journal import Actor
+from notice_intake.core.queue import QueueFilter
 from notice_intake.errors import DocumentRefused
-from notice_intake.flows import entries
+from notice_intake.flows import claims, entries
 from notice_intake.flows.entry_plan import file_of, plan
 from notice_intake.flows.entry_values import EntryBlocked, Wish
 from notice_intake.store import originals
@@ -88,6 +91,43 @@ def test_one_bad_row_keeps_everything_out_until_it_is_skipped(house, tmp_path):
     result = run(house, "csv", bad, *SAYS, "--yes", "--skip-bad")
     assert result.exit_code == 1
     assert [row.locator for row in queue(house)] == ["https://a.example/2"]
+
+
+def test_a_listener_of_the_host_may_write_and_sees_what_was_entered(house):
+    """On SQLite one writes at a time: what is told after an entry is told when its turn is over."""
+    claimed = []
+
+    def heard(mount, **_facts):
+        claimed.append(claims.claim_next(mount, QueueFilter(), moderator=ONE, now=house.clock.now))
+
+    def enter():
+        file = file_of("table.csv", (DATA / "table.csv").read_bytes(), now=house.clock.now)
+        entries.enter(house.mount, plan(house.mount, [file], WISH, now=house.clock.now), by=BY, now=house.clock.now)
+
+    signals.referral_received.connect(heard, sender=house.mount)
+    entering = threading.Thread(target=enter, daemon=True)
+    entering.start()
+    entering.join(15)
+    assert not entering.is_alive(), "the entry waits for a turn that it holds itself"
+    assert len(claimed) == 2
+    assert set(claimed) <= {row.id for row in rows(house, "case") if row.claimed_by == ONE.id}
+
+
+def test_nobody_hears_of_an_entry_that_was_taken_back(house, monkeypatch):
+    def heard(_mount, **_facts):
+        told.append(1)
+
+    def broken(*_args, **_options):
+        raise KeyError
+
+    told = []
+    signals.referral_received.connect(heard, sender=house.mount)
+    monkeypatch.setattr(originals, "touch", broken)
+    file = file_of("table.csv", (DATA / "table.csv").read_bytes(), now=house.clock.now)
+    with pytest.raises(KeyError):
+        entries.enter(house.mount, plan(house.mount, [file], WISH, now=house.clock.now), by=BY, now=house.clock.now)
+    assert count(house) == NOTHING
+    assert told == []
 
 
 def test_a_bad_file_is_left_out_alone(house, tmp_path):

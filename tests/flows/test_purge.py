@@ -14,13 +14,16 @@ from pathlib import Path
 
 import pytest
 from desk import KEEP, LEAD, REMOVE, case_file, claim_next, decide_case, decide_next, queue, run_worker
+from flask import current_app
 from sqlalchemy import select, text
 
 from notice_intake import Moderator
 from notice_intake.core.retention import Kept
 from notice_intake.errors import Conflict, NotFound, PlatformRefused
 from notice_intake.flows import own_referrals, retention
+from notice_intake.flows.along import stop_along, work_along
 from notice_intake.flows.questions import Question, ask
+from notice_intake.flows.work import work
 from notice_intake.store import agencies
 from notice_intake.store.storage import Storage
 
@@ -62,7 +65,9 @@ def post(agency, receipt, call, document):
 
 
 def purge(house, **options):
-    return retention.purge_due(house.mount, now=house.clock.now, **options)
+    done = retention.purge_due(house.mount, now=house.clock.now, **options)
+    retention.destroy_copies(house.mount, now=house.clock.now)
+    return done
 
 
 def pass_days(house, days, *agencies):
@@ -414,6 +419,94 @@ def test_a_copy_is_forgotten_only_once_the_platform_has_destroyed_it(make_house)
     purge(house)
     assert house.platform.discarded == {f"discard:{row.id}": row.location}
     assert not rows_of(house, "evidence")
+
+
+def released(house, agency, count):
+    """Copies of so many purged cases, which the platform is to destroy."""
+    for number in range(count):
+        closed(house, agency, f"https://platform.example/p{number}", draft=REMOVE)
+    pass_days(house, 400, agency)
+    assert retention.purge_due(house.mount, now=house.clock.now).counts["evidence"] == count
+    return [row.location for row in sorted(rows_of(house, "evidence"), key=lambda row: row.id)]
+
+
+def test_a_copy_that_cannot_be_destroyed_keeps_no_other_waiting(house):
+    stuck, *others = released(house, house.agency(), 3)
+    gone = []
+
+    def discard(location, *, key):
+        if location == stuck:
+            raise ConnectionError(key)
+        gone.append(location)
+
+    house.platform.discard = discard
+    retention.destroy_copies(house.mount, now=house.clock.now, limit=1)
+    house.clock.advance(hours=-3)
+    for _ in range(3):
+        retention.destroy_copies(house.mount, now=house.clock.now, limit=1)
+    assert sorted(gone) == sorted(others)
+    del house.platform.discard
+    retention.destroy_copies(house.mount, now=house.clock.now, limit=1)
+    assert list(house.platform.discarded.values()) == [stuck]
+    assert not rows_of(house, "evidence")
+
+
+def test_an_order_does_not_wait_for_copies_to_be_destroyed(house):
+    agency = house.agency()
+    released(house, agency, 2)
+    assert agency.refer(agency.order(LINK)).status_code == 201
+    decide_next(house, REMOVE, ground_kind="law")
+    carried_out, seen = threading.Event(), []
+    apply = house.platform.apply
+
+    def discard(_location, *, key):
+        seen.append((key, carried_out.wait(3)))
+
+    house.platform.discard = discard
+    house.platform.apply = lambda action, *, key: (apply(action, key=key), carried_out.set())[0]
+    run_worker(house)
+    assert [done for _, done in seen] == [True, True], "the order was carried out while the first was being destroyed"
+
+
+def test_a_worker_that_is_to_stop_leaves_the_other_copies_for_later(house):
+    released(house, house.agency(), 3)
+    stop, seen = threading.Event(), []
+
+    def discard(location, *, key):
+        seen.append((location, key))
+        stop.set()
+        time.sleep(0.3)
+
+    house.platform.discard = discard
+    work(house.mount, stop=stop)
+    assert len(seen) == 1
+    assert len(rows_of(house, "evidence")) == 2
+
+
+@pytest.mark.parametrize("how", ["along", "celery", "command"])
+def test_copies_are_destroyed_within_the_app_of_the_host(house, how):
+    agency = house.agency()
+    places = released(house, agency, 1)
+    seen = []
+
+    def discard(location, *, key):
+        assert key
+        seen.append((current_app.name, location))
+
+    house.platform.discard = discard
+    if how == "celery":
+        celery = pytest.importorskip("notice_intake.contrib.celery", reason="needs the extra celery")
+        celery.one_round(house.mount, within=house.app.app_context)
+    elif how == "command":
+        assert "1 copies destroyed by the platform" in command(house, "purge").output
+    else:
+        work_along(house.mount, within=house.app.app_context)
+        agency.refer()
+        ends = time.monotonic() + 10
+        while not seen and time.monotonic() < ends:
+            time.sleep(0.05)
+        stop_along(house.mount)
+    assert seen == [("host", places[0])]
 
 
 def test_the_worker_purges_by_itself(house):

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from desk import decide_next, run_worker
 from flask import Flask
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from notice_intake.auth.secrets import Secrets
 from notice_intake.delivery.webhook import new_secret
 from notice_intake.errors import SettingsError
 from notice_intake.flows import reencrypt as flow
+from notice_intake.flows import sealing
 from notice_intake.flows.platform_keys import published
 from notice_intake.store import agencies, encrypted
 from notice_intake.store.agencies import Endpoint
@@ -199,6 +201,32 @@ def test_killed_in_the_middle_every_secret_still_opens(many, database):
             break
     assert flow.reencrypt(mount) == flow.Renewed(30, 23)
     assert flow.reencrypt(mount) == flow.Renewed(30, 0)
+
+
+def test_without_the_old_key_the_worker_says_so_and_carries_out_what_is_decided(make_house, caplog):
+    before = make_house(secret_keys=(OLD,))
+    agency = before.agency()
+    agency.refer()
+    run_worker(before)
+    listening = before.agency("Unit Two", callback_url="http://127.0.0.1:9/")
+    document = listening.order("https://platform.example/p2")
+    assert listening.refer(document).status_code == 201
+    decide_next(before, ground_kind="law")
+    after = make_house(secret_keys=(NEW,))
+    for _ in range(2):
+        run_worker(after, after=60)
+    assert len(after.platform.applied) == 1, "the order is carried out"
+    with after.mount.storage.read() as tx:
+        table = tx.tables.outbox
+        told = tx.execute(select(table.c.state, table.c.last_error).where(table.c.agency_id == listening.id)).all()
+    assert {state for state, _ in told} == {"dead"}
+    assert all(error.startswith("A stored secret cannot be read") for _, error in told)
+    said = [one.getMessage() for one in caplog.records if one.name == "notice_intake.journal"]
+    refused = "the journal is not sealed: A stored secret cannot be read"
+    assert sum(one.startswith(refused) for one in said) == 2, "once each time it is tried"
+    back = make_house(secret_keys=(OLD, NEW))
+    back.clock.now = after.clock.now
+    assert sealing.seal(back.mount, now=back.clock.now) > 0, "nothing is lost by it"
 
 
 def test_the_newest_key_encrypts_and_all_of_them_open():

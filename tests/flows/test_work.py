@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
-from desk import KEEP, ONE, case_file, decide_case, decide_next, events, queue, run_worker, statuses
+from desk import KEEP, ONE, case_file, claim_next, decide_case, decide_next, events, queue, run_worker, statuses
 
 from notice_intake import PlatformRefused
 from notice_intake.errors import Conflict
 from notice_intake.flows import desk_queries, effects
+from notice_intake.flows.work import work
 from notice_intake.store import leases, outbox
 
 
@@ -22,6 +25,20 @@ def live(house, receiver):
     agency = house.agency(callback_url=receiver.url)
     receiver.secret = agency.secret
     return house, agency, receiver
+
+
+def until(holds, seconds=10):
+    ends = time.monotonic() + seconds
+    while not holds() and time.monotonic() < ends:
+        time.sleep(0.05)
+    return holds()
+
+
+def freed(house):
+    """How often a claim that ran out was freed."""
+    with house.mount.storage.read() as tx:
+        table = tx.tables.journal
+        return len(tx.execute(table.select().where(table.c.action == "case.claim_expired")).all())
 
 
 def test_callbacks_arrive_signed_in_order_and_once(live):
@@ -254,6 +271,28 @@ def test_an_order_that_cannot_be_carried_out_stops_its_clock(house):
     with house.mount.storage.read() as tx:
         (left,) = tx.execute(house.mount.storage.tables.case.select()).all()
     assert left.clock_left == 40 * 60
+
+
+def test_a_clock_that_is_set_back_does_not_put_the_sweep_off(house):
+    """Claims that ran out are freed, by a worker that began before the clock was right too."""
+    house.agency().refer()
+    stop = threading.Event()
+    worker = threading.Thread(target=work, args=(house.mount,), kwargs={"stop": stop})
+
+    def ran_out():
+        assert claim_next(house) is not None
+        house.clock.advance(seconds=house.mount.settings.claim_seconds + 60)
+
+    ran_out()
+    worker.start()
+    try:
+        assert until(lambda: freed(house) == 1)
+        house.clock.advance(hours=-3)
+        ran_out()
+        assert until(lambda: freed(house) == 2)
+    finally:
+        stop.set()
+        worker.join(20)
 
 
 def test_a_disabled_endpoint_does_not_make_the_platform_look_ill(house, receiver):

@@ -49,6 +49,8 @@ def set_address() -> ResponseReturnValue:
         fault = refused.errors[0]
         told = words.fault_of(now.texts, code=fault.code, detail=fault.detail, longest=MAX_URL)
         return _page(status=422, typed=url, fault=told)
+    except Conflict as conflict:
+        return _page(status=409, typed=url, problem=words.sentence(now.texts, conflict.detail))
     page_links.note(now.mount, now.guest, "endpoint.set", object=kept.document["id"], now=now.now)
     secret = kept.document.get("secret")
     if secret is not None:

@@ -250,6 +250,7 @@ SENTENCES = (
     N_("You have withdrawn this referral already."),
     N_("A further decision is on its way. Wait for it."),
     N_("This form was sent before. Load the page again."),
+    N_("The secret was changed too often within a day. The earlier ones still sign for 24 hours each."),
     N_("You have no endpoint that is in use: name one with PUT, and give its challenge back."),
     N_("Only a callback about a referral can be sent again, and only one that is not on its way."),
     N_("That is a private key. Keep it to yourself and send the public one."),

@@ -31,6 +31,7 @@ FAILURES = {
     "status": N_("Refused"),
     "challenge": N_("The challenge did not come back"),
     "lost": N_("Not known: the worker ended in the middle"),
+    "fault": N_("Not known: a fault of ours, which the worker's log has"),
 }
 ATTEMPT_CAUSES = {"schedule": N_("by schedule"), "replay": N_("sent again"), "probe": N_("to see whether it works")}
 DELIVERY_FILTERS = {

@@ -104,6 +104,18 @@ def test_an_address_is_named_tested_and_taken_away(host, unit, guest):
     assert guest.client.post(PREFIX + "/callbacks/test").status_code == 400
 
 
+def test_a_secret_that_is_changed_too_often_is_refused_in_words(host, unit, guest):
+    guest.send(guest.open("/callbacks"), "/callbacks", url=ADDRESS)
+    in_use(host, unit)
+    with host.mount.storage.begin() as tx:
+        found = store.endpoints(tx, [unit])[unit]
+        secrets = store.written(found.secrets * 10, replaced_at=[host.clock()] * 9)
+        store.note_endpoint(tx, found.id, secrets=secrets)
+    refused = guest.send(guest.open("/callbacks"), "/callbacks", url=ADDRESS, rotate="yes")
+    assert (refused.status, "too often within a day" in refused.text) == (409, True)
+    assert "whsec_" not in refused.text
+
+
 def test_deliveries_are_ones_own_and_can_be_sent_again(host, unit, guest, stranger, refer):
     guest.send(guest.open("/callbacks"), "/callbacks", url=ADDRESS)
     in_use(host, unit)
