@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests.auth import AuthBase
 
-from . import commands, proof_command
+from . import bulk_command, commands, proof_command
 from .bearer import BearerAuth
 from .commands import UsageError
 from .conformance import command as conformance
@@ -148,7 +148,7 @@ def _sending(known: Any, remote: argparse.ArgumentParser) -> None:
     )
     one.add_argument("file", metavar="FILE", help="the referral, JSON; - for the standard input")
     _key_option(one)
-    many = _add(known, "bulk", commands.bulk, parent=remote, says="send referrals, one a line")
+    many = _add(known, "bulk", bulk_command.bulk, parent=remote, says="send referrals, one a line")
     many.add_argument("file", metavar="FILE", help="the referrals, NDJSON; - for the standard input")
 
 

@@ -28,7 +28,7 @@ from ..problems import root, this_request
 from .access import STREAMS, agency_of, storing
 from .answers import Created, json_response
 from .conditions import idempotency_key
-from .limiting import spender
+from .limiting import Spending
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
@@ -82,9 +82,10 @@ def bulk(mount_of: MountOf) -> View:
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
         origin = Origin(root(), signature_id)
-        count = spender(mount, agency.id)
+        allowance = Spending(mount, agency.id)
         digest = hashlib.sha256()
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count):
+        stored = receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, allowance=allowance)
+        for answer in stored:
             told = _sandboxed_lines(mount, answer)
             answers.write(told)
             digest.update(told)
