@@ -107,7 +107,7 @@ def show(mount_of: MountOf) -> View:
         if _ID.fullmatch(referral_id) is None:
             raise NotFound
         document = status.referral(mount, referral_id, agency=agency)
-        response = json_response({**document, "sandbox": True} if mount.sandbox else document)
+        response = json_response(document | _marked(mount))
         response.set_etag(f"r{document['sequence']}")
         response.make_conditional(request)
         return response
@@ -126,7 +126,8 @@ def index(mount_of: MountOf) -> View:
         cursor, limit = wanted.get("cursor"), wanted["limit"]
         referrals, cursor = status.page(mount, agency=agency, since=since, cursor=cursor, limit=limit)
         headers = {"Link": f'<{root()}/v1/referrals?cursor={cursor}&limit={limit}>; rel="next"'} if cursor else {}
-        return json_response({"referrals": referrals, "next": cursor}, headers=headers)
+        listed = [one | _marked(mount) for one in referrals]
+        return json_response({"referrals": listed, "next": cursor}, headers=headers)
 
     return view
 
@@ -142,6 +143,11 @@ def events(mount_of: MountOf) -> View:
         return json_response({"events": found, "next": place})
 
     return view
+
+
+def _marked(mount: Mount) -> dict[str, bool]:
+    """Return what stands in each referral of a sandbox beside the rest."""
+    return {"sandbox": True} if mount.sandbox else {}
 
 
 def _sandboxed(mount: Mount, receipt: str) -> str:
