@@ -262,6 +262,33 @@ def test_everything_is_forgotten_after_a_while_and_nothing_else(sandbox):
     assert sandbox.counts() == {}, "the worker forgets by itself"
 
 
+def test_a_feed_goes_on_counting_after_everything_was_forgotten(sandbox):
+    """An agency that keeps its place hears of what comes after, whatever was deleted meanwhile."""
+    agency, other = sandbox.agency(), sandbox.agency()
+    place = "0"
+    for _ in range(3):
+        for one in (agency, other):
+            one.refer(scripted(one, "decide:removed"))
+        sandbox.work()
+        page = agency.get(f"/v1/events?after={place}").json
+        assert page["events"][0]["type"] == "referral.received", "none is missed"
+        assert len(page["events"]) == 4
+        assert int(page["next"]) == int(place) + 4
+        place = page["next"]
+        sandbox.house.clock.advance(days=15)
+        purged = sandbox.command("sandbox", "purge")
+        assert purged.output == "2 referrals forgotten\n", purged.exception
+        assert agency.get("/v1/referrals").json["referrals"] == []
+        again = agency.get(f"/v1/events?after={place}").json
+        assert (again["events"], again["next"]) == ([], place)
+        assert agency.get("/v1/events").json["events"] == [], "what is kept of it says nothing"
+    assert sandbox.counts() == {"outbox": 1}, "the last of the one feed that was read"
+    refused = agency.get(f"/v1/events?after={int(place) + 1}")
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/after")
+    assert place in refused.json["errors"][0]["detail"]
+    assert other.get("/v1/events?after=1").status_code == 422, "the numbers are each agency's own"
+
+
 def test_a_case_that_a_newer_referral_names_stays(sandbox):
     agency, link = sandbox.agency(), "https://platform.example/p5"
     agency.refer(agency.document(link))

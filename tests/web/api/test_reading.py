@@ -122,6 +122,7 @@ QUERIES = {
     "/v1/events?after=%00": "/after",
     "/v1/events?after=99999999999999999999": "/after",
     "/v1/events?after=%D9%A1": "/after",
+    "/v1/events?after=5000000": "/after",
     "/v1/events?cursor=1": "/cursor",
 }
 
