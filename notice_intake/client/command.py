@@ -101,7 +101,7 @@ def _answers(args: argparse.Namespace) -> AnswerKeys | None:
 
     try:
         found = AnswerKeys(json.loads(commands.read_bytes(args.platform_keys)))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise UsageError(f"{args.platform_keys} holds no keys as 'notice-intake keys --json' writes them") from None
     return found
 

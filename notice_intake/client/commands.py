@@ -283,6 +283,6 @@ def _write_place(name: str | None, place: str | None) -> None:
 
 def exit_code(error: IntakeError) -> int:
     """Return the code that an error ends with."""
-    codes = {"not-authorized": NOT_AUTHORIZED}
+    codes = {"not-authorized": NOT_AUTHORIZED, "unsendable": USAGE}
     codes |= dict.fromkeys(("rate-limited", "unavailable", "unreachable", "bad-answer", "answer-refused"), UNREACHABLE)
     return codes.get(error.code, REFUSED)

@@ -129,6 +129,34 @@ def test_what_cannot_begin_ends_with_2(args, url, token, said, monkeypatch, caps
     assert said in capsys.readouterr().err
 
 
+SLIPS = [
+    (("status", ""), "not the id"),
+    (("status", "."), "not the id"),
+    (("answer", "", "--text", "x"), "not the id"),
+    (("answer", "..", "--text", "x", "--facts"), "not the id"),
+    (("withdraw", ".", "--reason", "x"), "not the id"),
+    (("submit", "FILE", "--idempotency-key", "ключ-ключ-ключ-ключ"), "idempotency key"),
+    (("submit", "FILE", "--idempotency-key", " key-with-a-blank"), "cannot be asked for"),
+    (("status", "x", "--base-url", "https://a..b/"), "the address must"),
+    (("status", "x", "--base-url", f"https://{'a' * 64}.example/"), "the address must"),
+    (("status", "x", "--base-url", "https://a:99999/"), "ort"),
+    (("status", "x", "--base-url", "https://*.example/"), "cannot be asked for"),
+    (("status", "x", "--platform-keys", "DEEP"), "holds no keys"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), SLIPS, ids=lambda one: " ".join(one) if isinstance(one, tuple) else None)
+def test_a_slip_ends_with_2_and_one_sentence(args, said, here: Script, tmp_path: Path, capsys):
+    (tmp_path / "FILE").write_text("{}")
+    (tmp_path / "DEEP").write_text("[" * 100_000)
+    here.says(reply(500))
+    assert main([str(tmp_path / one) if one in ("FILE", "DEEP") else one for one in args]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert here.seen == [], "nothing was sent"
+
+
 def test_a_platform_that_is_away_ends_with_4(here: Script, capsys):
     here.says(reply(502, "<p>Bad gateway", kind="text/html", Retry_After="900"))
     assert main(["status", "ref_1"]) == 4
