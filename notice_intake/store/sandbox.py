@@ -20,8 +20,8 @@ _WAITING = (ItemStatus.NEEDS_CLARIFICATION, ItemStatus.WITHDRAWN)
 def scripted(tx: Tx, *, prefixes: Sequence[str], now: datetime) -> Sequence[Row[Any]]:
     """Return items of open, free cases whose references begin with one of ``prefixes`` and for which we do not wait.
 
-    Newest first, each with the version, category and instrument of its case, and how many times the case was decided
-    (``decided``) and the agency asked about the item (``asked``).
+    Newest first, each with the version and category of its case and when that last changed, and how many times the case
+    was decided (``decided``) and the agency asked about the item (``asked``).
     """
     t = tx.tables
     item, case, decision, mention, message = t.item.c, t.case.c, t.decision.c, t.mention.c, t.message.c
@@ -32,7 +32,7 @@ def scripted(tx: Tx, *, prefixes: Sequence[str], now: datetime) -> Sequence[Row[
         .where(mention.item_id == item.id, message.kind == MessageKind.QUESTION)
         .scalar_subquery()
     )
-    columns = (item.reference, item.referral_id, case.id, case.version, case.category, case.instrument)
+    columns = (item.reference, item.referral_id, case.id, case.version, case.category, case.updated_at)
     query = (
         select(*columns, decided.label("decided"), asked.label("asked"))
         .join_from(t.item, t.case, item.case_id == case.id)
@@ -85,12 +85,12 @@ def _keep_last_numbers(tx: Tx, agencies: Sequence[str], *, referrals: Sequence[s
     # Whoever reads a feed meanwhile would number a row that goes now.
     tx.execute(select(agency.c.id).where(agency.c.id.in_(agencies)).order_by(agency.c.id).with_for_update())
     numbered = and_(outbox.c.agency_id.in_(agencies), outbox.c.feed_number.is_not(None))
-    highest = select(outbox.c.agency_id, func.max(outbox.c.feed_number)).where(numbered)
-    for agency_id, last in tx.execute(highest.group_by(outbox.c.agency_id)).all():
-        mine = and_(outbox.c.agency_id == agency_id, outbox.c.feed_number.is_not(None))
+    last = func.max(outbox.c.feed_number).label("last")
+    for row in tx.execute(select(outbox.c.agency_id, last).where(numbered).group_by(outbox.c.agency_id)).all():
+        mine = and_(outbox.c.agency_id == row.agency_id, outbox.c.feed_number.is_not(None))
         emptied = and_(mine, outbox.c.referral_id.is_(None), outbox.c.case_id.is_(None), outbox.c.body.is_(None))
-        tx.execute(delete(outbox).where(emptied, outbox.c.feed_number < last))
-        about = and_(mine, outbox.c.feed_number == last, outbox.c.referral_id.in_(referrals))
+        tx.execute(delete(outbox).where(emptied, outbox.c.feed_number < row.last))
+        about = and_(mine, outbox.c.feed_number == row.last, outbox.c.referral_id.in_(referrals))
         nothing = dict.fromkeys(("referral_id", "case_id", "decision_id", "body", "lease_until", "lease_token"))
         tx.execute(update(outbox).where(about).values(**nothing, state=EffectState.CANCELLED))
 

@@ -17,6 +17,7 @@ from notice_intake.core.codes import Outcome, QuestionReason
 from notice_intake.core.queue import QueueFilter
 from notice_intake.core.scripts import Step, steps
 from notice_intake.flows import desk_queries
+from notice_intake.flows import sandbox as sandboxes
 from notice_intake.store import migrate
 from notice_intake.testing import FakeModerators, FakePlatform
 
@@ -166,6 +167,23 @@ def test_an_item_is_answered_as_its_reference_says(sandbox, reference, events):
         return
     assert [one[0] for one in found[1:]] == [one[0] for one in wanted]
     assert [one[1] for one, want in zip(found[1:], wanted, strict=True) if want[1]] == [w[1] for w in wanted if w[1]]
+
+
+def test_nothing_is_answered_before_it_was_received(sandbox):
+    """A referral that comes in while a turn of the worker is under way, or by a process whose clock is ahead."""
+    agency, clock = sandbox.agency(), sandbox.house.clock
+    for ahead in (0, 3):
+        began = clock()
+        clock.advance(seconds=2)
+        receipt = agency.refer(scripted(agency, "ask:not_precise", "decide:removed")).json
+        clock.advance(seconds=-ahead)
+        sandboxes.answer(sandbox.mount, now=began)
+        events = [one for one in agency.get("/v1/events").json["events"] if one["data"]["referral"] == receipt["id"]]
+        assert len(events) >= 3
+        times = [one["timestamp"] for one in events]
+        assert times == sorted(times)
+        assert min(times) >= receipt["received_at"]
+        clock.advance(seconds=10)
 
 
 def test_an_order_is_answered_too(sandbox):
