@@ -63,7 +63,7 @@ def one_of(schemas: Collection[type[Schema]], *, name: str, says: str, open_by: 
     return {**head, "oneOf": choices, "$defs": definitions}
 
 
-def by_type(document: dict[str, Any], component: str, schemas: Mapping[str, type[Schema]]) -> dict[str, Any]:
+def by_type(document: dict[str, Any], component: str, *, schemas: Mapping[str, type[Schema]]) -> dict[str, Any]:
     """Return a document in which ``data`` of a component goes by its ``type``, where that is one of ``schemas``."""
     definitions, cases = dict(document["$defs"]), []
     for kind, schema in schemas.items():

@@ -55,7 +55,7 @@ def _answered() -> dict[str, dict[str, Any]]:
     found = {name: json_schema_of(schema, name=name) for name, schema in ANSWERS.items()}
     says = "The body of a callback, by its `type`. Types may be added: answer 2xx to those that you do not know."
     found["event"] = one_of(list(events.EVENTS.values()), name="event", says=says, open_by="type")
-    found["events"] = by_type(found["events"], "ListedEvent", events.listed())
+    found["events"] = by_type(found["events"], "ListedEvent", schemas=events.listed())
     lines = [problem_schemas.StoredLineSchema, problem_schemas.RefusedLineSchema]
     found["bulk_line"] = one_of(lines, name="bulk_line", says="A line of the answer to a stream of referrals.")
     return found
