@@ -132,7 +132,7 @@ class TooManyRequests(NoticeIntakeError):
 
 
 class KeyReused(NoticeIntakeError):
-    """This Idempotency-Key was used before with another body."""
+    """This Idempotency-Key was used before with another request: another body, or another address."""
 
     code = "idempotency-key-reused"
 

@@ -25,6 +25,7 @@ from .errors import (
     Refused,
     Unavailable,
     Unreachable,
+    Unsendable,
 )
 from .intake import IntakeClient, new_key
 from .proofs import Proved, ProvedEntry, verify_proof
@@ -60,6 +61,7 @@ __all__ = [
     "Retries",
     "Unavailable",
     "Unreachable",
+    "Unsendable",
     "new_key",
     "verify_callback",
     "verify_proof",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests.auth import AuthBase
 
-from . import commands, proof_command
+from . import bulk_command, commands, proof_command
 from .bearer import BearerAuth
 from .commands import UsageError
 from .conformance import command as conformance
@@ -101,7 +101,7 @@ def _answers(args: argparse.Namespace) -> AnswerKeys | None:
 
     try:
         found = AnswerKeys(json.loads(commands.read_bytes(args.platform_keys)))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise UsageError(f"{args.platform_keys} holds no keys as 'notice-intake keys --json' writes them") from None
     return found
 
@@ -148,7 +148,7 @@ def _sending(known: Any, remote: argparse.ArgumentParser) -> None:
     )
     one.add_argument("file", metavar="FILE", help="the referral, JSON; - for the standard input")
     _key_option(one)
-    many = _add(known, "bulk", commands.bulk, parent=remote, says="send referrals, one a line")
+    many = _add(known, "bulk", bulk_command.bulk, parent=remote, says="send referrals, one a line")
     many.add_argument("file", metavar="FILE", help="the referrals, NDJSON; - for the standard input")
 
 

@@ -21,18 +21,7 @@ from .callbacks import verify_callback
 from .errors import IntakeError, RateLimited, Unavailable, Unreachable
 from .intake import IntakeClient
 from .messages import Message
-from .results import BulkLine
-from .terminal import (
-    Progress,
-    complain,
-    dump,
-    faults,
-    say,
-    show_event,
-    show_items,
-    show_receipt,
-    show_status,
-)
+from .terminal import complain, dump, say, show_event, show_items, show_receipt, show_status
 
 OK, REFUSED, USAGE, NOT_AUTHORIZED, UNREACHABLE, PARTLY_REFUSED = range(6)
 
@@ -50,31 +39,6 @@ def submit(client: IntakeClient, args: Namespace) -> int:
     else:
         show_receipt(receipt)
     return OK
-
-
-def bulk(client: IntakeClient, args: Namespace) -> int:
-    """Send a stream of referrals."""
-    stored = before = refused = later = 0
-    with _opened(args.file) as (file, size):
-        progress = Progress(size, to=sys.stderr)
-        try:
-            answers = client.bulk(progress.through(file))
-        finally:
-            progress.clear()
-        for line in answers:
-            stored += line.stored
-            before += line.receipt is not None and line.receipt.replayed
-            passing = not line.stored and (line.status == 429 or line.status >= 500)
-            later += passing
-            refused += not (line.stored or passing)
-            _show_line(line, as_json=args.json)
-    if not args.json:
-        total = stored + refused + later
-        waiting = f", {later} not taken now: send the file again" if later else ""
-        say(f"{total} referrals: {stored} stored, {before} of them before, {refused} refused{waiting}")
-    if later and not stored and not refused:
-        return UNREACHABLE
-    return OK if not refused and not later else PARTLY_REFUSED if stored else REFUSED
 
 
 def status(client: IntakeClient, args: Namespace) -> int:
@@ -198,7 +162,7 @@ def verify(args: Namespace) -> int:
 
 def read_bytes(name: str) -> bytes:
     """Read a file, or the standard input for ``-``."""
-    with _opened(name) as (file, _):
+    with opened(name) as (file, _):
         return file.read()
 
 
@@ -211,17 +175,8 @@ def _said(message: Message, args: Namespace) -> int:
     return OK
 
 
-def _show_line(line: BulkLine, *, as_json: bool) -> None:
-    if as_json:
-        dump(line.raw)
-    elif line.problem is not None:
-        complain(f"line {line.line}: {line.status} {line.problem}")
-        for fault in faults(line.problem):
-            complain(fault)
-
-
 @contextmanager
-def _opened(name: str) -> Iterator[tuple[IO[bytes], int | None]]:
+def opened(name: str) -> Iterator[tuple[IO[bytes], int | None]]:
     """Open a file, with its size where it has one."""
     if name == "-":
         yield sys.stdin.buffer, None
@@ -328,6 +283,6 @@ def _write_place(name: str | None, place: str | None) -> None:
 
 def exit_code(error: IntakeError) -> int:
     """Return the code that an error ends with."""
-    codes = {"not-authorized": NOT_AUTHORIZED}
+    codes = {"not-authorized": NOT_AUTHORIZED, "unsendable": USAGE}
     codes |= dict.fromkeys(("rate-limited", "unavailable", "unreachable", "bad-answer", "answer-refused"), UNREACHABLE)
     return codes.get(error.code, REFUSED)

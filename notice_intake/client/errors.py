@@ -75,6 +75,12 @@ class Refused(IntakeError):
     code = "refused"
 
 
+class Unsendable(IntakeError, ValueError):
+    """What was given cannot be sent to any platform: an id, an idempotency key or an address that is none."""
+
+    code = "unsendable"
+
+
 class NotAuthorized(IntakeError):
     """The credentials are not accepted, or do not open this call or this instrument."""
 

@@ -15,7 +15,7 @@ import requests
 from requests.auth import AuthBase
 
 from . import bulk, fields
-from .errors import BadAnswer
+from .errors import BadAnswer, Unsendable
 from .messages import Delivery, Endpoint, Message, read_delivery, read_endpoint, read_message
 from .results import BulkLine, Event, Receipt, ReferralStatus, read_event, read_receipt, read_status
 from .transport import Answer, Call, Retries, Transport
@@ -35,7 +35,8 @@ class IntakeClient:
     ``session``. ``timeout`` is for the connection and for the longest silence, in seconds.
 
     Reading, and sending under an idempotency key, is tried again as ``retries`` says; nothing else is. Every method
-    raises an ``IntakeError``. Use a client from one thread at a time.
+    raises an ``IntakeError``; an ``Unsendable``, which is a ``ValueError`` too, where nothing could be sent. Use a
+    client from one thread at a time.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class IntakeClient:
         a new key is made for this call, and stands on the error as ``key`` if all tries failed. The key belongs to the
         exact bytes: give bytes to have them sent as they are.
         """
-        answer = self._transport.call(Call("POST", "/v1/referrals", _body(document), key=key or new_key()))
+        answer = self._transport.call(Call("POST", "/v1/referrals", _body(document), key=_key(key)))
         return read_receipt(answer.json(), replayed=_replayed(answer))
 
     def bulk(self, lines: Iterable[bulk.Line]) -> Iterator[BulkLine]:
@@ -234,13 +235,20 @@ class IntakeClient:
         body = _body({name: value for name, value in document.items() if value is not None})
         # Without a condition the platform answers 428: whoever names no version means whichever there is.
         match = {"If-Match": "*" if sequence is None else f'"r{sequence}"'}
-        answer = self._transport.call(Call("POST", path, body, headers=match, key=key or new_key()))
+        answer = self._transport.call(Call("POST", path, body, headers=match, key=_key(key)))
         return read_message(answer.json(), replayed=_replayed(answer))
 
 
 def new_key() -> str:
     """Return an idempotency key that was never used before."""
     return uuid.uuid4().hex
+
+
+def _key(given: str | None) -> str:
+    """Return an idempotency key as it can stand in a header; whether it is long enough the platform says."""
+    if given and not (given.isascii() and given.isprintable()):
+        raise Unsendable("an idempotency key has 16 to 128 characters of A-Z a-z 0-9 . _ : ~ -")
+    return given or new_key()
 
 
 def _replayed(answer: Answer) -> bool:
@@ -258,15 +266,19 @@ def _referral(referral_id: str) -> str:
 
 
 def _part(value: str) -> str:
-    """Return a part of a path, whatever it holds. Raises ``ValueError`` where a path would lose it."""
+    """Return a part of a path, whatever it holds. Raises ``Unsendable`` where a path would lose it."""
     if value.strip(".") == "":
-        raise ValueError("this is not the id of anything")
+        raise Unsendable(f"{value!r} is not the id of anything")
     return quote(value, safe="")
 
 
 def checked_address(base_url: str, *, allow_http: bool) -> str:
     """Return a platform's address without a slash at its end. Raises ``ValueError`` for one that must not be used."""
     parts = urlsplit(base_url)
+    # Such a host has no address anywhere, and what is below requests says so in an error of its own.
+    labels = (parts.hostname or "").removesuffix(".").split(".")
+    if parts.port == 0 or not all(0 < len(label) < 64 or ":" in label for label in labels):
+        raise ValueError("the address must look like https://platform.example/notices")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("the address must look like https://platform.example/notices")
     if parts.username is not None:

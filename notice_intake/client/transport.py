@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationValueError
 
 from .errors import (
     AnswerRefused,
@@ -27,6 +28,7 @@ from .errors import (
     Refused,
     Unavailable,
     Unreachable,
+    Unsendable,
     read_problem,
 )
 
@@ -57,6 +59,13 @@ _REASONS: Final[tuple[tuple[type[requests.RequestException], str], ...]] = (
     (requests.exceptions.ConnectTimeout, "no connection in time"),
     (requests.exceptions.ReadTimeout, "no answer in time"),
     (requests.exceptions.ConnectionError, "no connection, or it broke off"),
+)
+#: What fails before anything goes out.
+_NOT_SENT: Final = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
 )
 
 
@@ -259,6 +268,8 @@ def _reaching(url: str, call: Callable[[], T]) -> T:
     """Have what goes wrong on the way be said in words of ours."""
     try:
         return call()
+    except (*_NOT_SENT, LocationValueError, UnicodeError) as error:
+        raise Unsendable(f"{_place(url)}: this cannot be asked for: {error}") from error
     except requests.RequestException as error:
         reason = next((said for kind, said in _REASONS if isinstance(error, kind)), type(error).__name__)
         raise Unreachable(f"{_place(url)}: {reason}") from error

@@ -18,7 +18,7 @@ from ..core.codes import (
     QuestionReason,
     Result,
 )
-from .fields import Code, Codes, Flag, Shaped, Timestamp
+from .fields import Always, Code, Codes, Flag, Shaped, Timestamp
 
 _HEX = r"^[0-9a-f]{64}$"
 _SALT = r"^[0-9a-f]{32}$"
@@ -45,6 +45,12 @@ def identifier(word: str, text: str, **more: Any) -> Shaped:
 def count(text: str, **more: Any) -> fields.Integer:
     """Return a field that counts from nought."""
     return fields.Integer(validate=validate.Range(min=more.pop("least", 0)), strict=True, **said(text, **more))
+
+
+def sandboxed() -> Always:
+    """Return the field of what a sandbox took in."""
+    says = "Stands in what a sandbox took in: nobody looks at it, and nothing will be done."
+    return Always(metadata={"description": says})
 
 
 class JournalSchema(Open):
@@ -100,6 +106,7 @@ class ReceiptSchema(Open):
     status_path = fields.String(**said("Where its state is read, from the root of the API."))
     items = fields.List(fields.Nested(ItemStateSchema), **said("The items, in the order as sent."))
     journal = fields.Nested(JournalSchema, **said("The proof that it was received."))
+    sandbox = sandboxed()
 
 
 class DecisionSchema(Open):
@@ -206,6 +213,7 @@ class ReferralStatusSchema(Open):
     questions = fields.List(fields.Nested(QuestionSchema), **said("What moderators asked."))
     supplements = fields.List(fields.Nested(SupplementViewSchema), **said("What the agency added."))
     complaints = fields.List(fields.Nested(ComplaintViewSchema), **said("What the agency complained about."))
+    sandbox = sandboxed()
 
 
 class ReferralsPageSchema(Open):

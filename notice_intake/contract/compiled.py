@@ -66,6 +66,7 @@ _CODES = {
 _BEGINNINGS = (
     ("Not a valid ", "wrong_type"),
     ("Invalid input type", "wrong_type"),
+    ("Write an object.", "wrong_type"),
     ("Must be one of:", "not_listed"),
     ("Length must be ", "length"),
     ("Longer than maximum ", "length"),

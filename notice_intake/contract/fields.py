@@ -153,7 +153,9 @@ class OneOfKind(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002  marshmallow's own
         if not isinstance(value, dict):
             raise ValidationError("Write an object.")
-        kind = value.get("kind")
+        if "kind" not in value:
+            raise ValidationError({"kind": ["Missing data for required field."]})
+        kind = value["kind"]
         if not isinstance(kind, str) or kind not in self.kinds:
             raise ValidationError({"kind": [f"Choose one of: {', '.join(self.kinds)}."]})
         return self.kinds[kind].load(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from apispec import APISpec
@@ -44,16 +44,36 @@ def json_schema_of(schema: type[Schema], *, name: str) -> dict[str, Any]:
     return published
 
 
-def one_of(schemas: Collection[type[Schema]], *, name: str, says: str) -> dict[str, Any]:
-    """Return a schema that exactly one of ``schemas`` fits, as one document."""
+def one_of(schemas: Collection[type[Schema]], *, name: str, says: str, open_by: str = "") -> dict[str, Any]:
+    """Return a schema that exactly one of ``schemas`` fits, as one document.
+
+    With ``open_by`` other objects fit too, where that member, a constant of each of ``schemas``, holds another text.
+    """
     definitions: dict[str, Any] = {}
     for schema in schemas:
         document = json_schema_of(schema, name=name)
         definitions |= document.pop("$defs", {})
         definitions[_name(schema)] = {key: value for key, value in document.items() if key not in _OF_DOCUMENT}
-    choices = [{"$ref": f"#/$defs/{_name(schema)}"} for schema in schemas]
+    choices: list[dict[str, Any]] = [{"$ref": f"#/$defs/{_name(schema)}"} for schema in schemas]
+    if open_by:
+        known = [definitions[_name(schema)]["properties"][open_by]["const"] for schema in schemas]
+        told = {"type": "string", "not": {"enum": known}, "description": "None of those that are described here."}
+        choices.append({"type": "object", "required": [open_by], "properties": {open_by: told}})
     head = {"$schema": DIALECT, "$id": _urn(name), "title": name, "description": says}
     return {**head, "oneOf": choices, "$defs": definitions}
+
+
+def by_type(document: dict[str, Any], component: str, *, schemas: Mapping[str, type[Schema]]) -> dict[str, Any]:
+    """Return a document in which ``data`` of a component goes by its ``type``, where that is one of ``schemas``."""
+    definitions, cases = dict(document["$defs"]), []
+    for kind, schema in schemas.items():
+        inner = json_schema_of(schema, name=kind)
+        definitions |= inner.pop("$defs", {})
+        definitions[_name(schema)] = {key: value for key, value in inner.items() if key not in _OF_DOCUMENT}
+        then = {"properties": {"data": {"$ref": f"#/$defs/{_name(schema)}"}}}
+        cases.append({"if": {"required": ["type"], "properties": {"type": {"const": kind}}}, "then": then})
+    definitions[component] = {**definitions[component], "allOf": cases}
+    return {**document, "$defs": definitions}
 
 
 _OF_DOCUMENT = ("$schema", "$id", "title")

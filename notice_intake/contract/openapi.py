@@ -19,7 +19,7 @@ from .published import REFERRAL
 STREAM = "application/x-ndjson"
 PROBLEM = "application/problem+json"
 #: Fields of every answer; those in brackets may be absent.
-_ALWAYS = ("X-Request-Id", "Cache-Control", "X-Content-Type-Options")
+_ALWAYS = ("X-Request-Id", "Cache-Control", "X-Content-Type-Options", "(Notice-Intake-Sandbox)")
 _TO_THE_KNOWN = ("(RateLimit-Policy)", "(RateLimit)", "(Content-Digest)", "(Signature-Input)", "(Signature)")
 #: Fields that come with a problem, by its status.
 _WITH_PROBLEM = {
@@ -253,6 +253,13 @@ def _callback() -> dict[str, Any]:
                 "required": False,
                 "description": "The newest signed checkpoint of the journal, its text in base64.",
                 "schema": {"type": "string"},
+            },
+            {
+                "name": "notice-intake-sandbox",
+                "in": "header",
+                "required": False,
+                "description": HEADERS["Notice-Intake-Sandbox"]["description"],
+                "schema": HEADERS["Notice-Intake-Sandbox"]["schema"],
             },
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("event")}}},

@@ -74,6 +74,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "Cache-Control": {"description": "`no-store`, but for what is public.", "schema": {"type": "string"}},
     "X-Content-Type-Options": {"description": "Always.", "schema": {"type": "string", "const": "nosniff"}},
+    "Notice-Intake-Sandbox": {
+        "description": "A sandbox: nobody looks at what it takes in, and nothing will be done. A boolean: RFC 9651.",
+        "schema": {"type": "string", "const": "?1"},
+    },
     "RateLimit-Policy": {
         "description": "How many requests a minute allows: draft-ietf-httpapi-ratelimit-headers.",
         "schema": _text(r'^"[a-z]+";q=[0-9]+;w=60(, "[a-z]+";q=[0-9]+;w=60)*$'),

@@ -49,12 +49,14 @@ TABLE: tuple[tuple[type[NoticeIntakeError], int, str], ...] = (
     (BodyTooLarge, 413, "The body is too large"),
     (UnsupportedMediaType, 415, "The content type is not supported"),
     (DocumentRefused, 422, "The document breaks the contract"),
-    (KeyReused, 422, "The idempotency key was used with another body"),
+    (KeyReused, 422, "The idempotency key was used with another request"),
     (LinkRefused, 422, "The link cannot be read"),
     (PreconditionMissing, 428, "If-Match is missing"),
     (TooManyRequests, 429, "Too many requests"),
     (TemporarilyUnavailable, 503, "Temporarily unavailable"),
 )
+#: So many faults of a document are listed.
+_MOST_FAULTS = 100
 #: What only moderators meet, on pages.
 OF_THE_DESK = (NotPermitted, StaleVersion, ClaimHeld, LinkRefused)
 #: What whoever meets a problem should do; the same words stand in ``docs/refer-to-us.md``.
@@ -80,7 +82,7 @@ ADVICE = {
     ),
     "unsupported-media-type": "Send `application/json` (bulk: `application/x-ndjson`), UTF-8, uncompressed",
     "invalid-document": "Mend what `errors` names, and send it again",
-    "idempotency-key-reused": "This key belongs to another body: use a new one",
+    "idempotency-key-reused": "This key belongs to another request, by its body or its address: use a new one",
     "precondition-required": "Send `If-Match` with the `ETag` of the referral as you know it",
     "quota-exceeded": "Wait as many seconds as `Retry-After` says",
     "internal-error": "Send it again later under the same key; tell the platform if it stays",
@@ -110,8 +112,13 @@ def problem_of(error: NoticeIntakeError) -> dict[str, Any]:
     document: dict[str, Any] = {"type": type_of(error.code), "title": title, "status": status, "detail": error.detail}
     if isinstance(error, DocumentRefused):
         document["errors"] = [
-            {"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in error.errors[:100]
+            {"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in error.errors[:_MOST_FAULTS]
         ]
+        if len(error.errors) > _MOST_FAULTS:
+            document["detail"] = (
+                f"The document breaks the contract in {len(error.errors)} places: the first {_MOST_FAULTS} are listed, "
+                "each with a pointer to it."
+            )
     if isinstance(error, ReferenceTaken):
         document["referral"] = error.referral_id
     if isinstance(error, ReferralChanged):

@@ -11,7 +11,7 @@ from marshmallow import Schema
 from ..core.codes import MessageKind
 from . import answers, events, problem_schemas
 from .compiled import Contract
-from .json_schema import json_schema_of, one_of
+from .json_schema import by_type, json_schema_of, one_of
 from .messages import contract, endpoint_contract
 
 #: What is answered, by the name under which it is published.
@@ -54,7 +54,8 @@ def schemas(contracts: Mapping[str, Contract]) -> dict[str, dict[str, Any]]:
 def _answered() -> dict[str, dict[str, Any]]:
     found = {name: json_schema_of(schema, name=name) for name, schema in ANSWERS.items()}
     says = "The body of a callback, by its `type`. Types may be added: answer 2xx to those that you do not know."
-    found["event"] = one_of(list(events.EVENTS.values()), name="event", says=says)
+    found["event"] = one_of(list(events.EVENTS.values()), name="event", says=says, open_by="type")
+    found["events"] = by_type(found["events"], "ListedEvent", schemas=events.listed())
     lines = [problem_schemas.StoredLineSchema, problem_schemas.RefusedLineSchema]
     found["bulk_line"] = one_of(lines, name="bulk_line", says="A line of the answer to a stream of referrals.")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from ..core.codes import EffectState
 from ..errors import DocumentRefused, FieldError
@@ -20,6 +20,15 @@ class Count(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not (isinstance(value, str) and value.isascii() and value.isdigit()):
             raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Since(Timestamp):
+    """A time in an address, where a bare ``+`` is a blank."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and value[-6:-5] == " ":
+            raise ValidationError("A + arrives as a blank here. Write it as %2B, or give the time in UTC, with Z.")
         return super()._deserialize(value, attr, data, **kwargs)
 
 
@@ -43,7 +52,7 @@ class ReferralsQuery(Query):
     """``GET /v1/referrals``."""
 
     cursor = Line(longest=1000)
-    updated_since = Timestamp()
+    updated_since = Since()
 
 
 class EventsQuery(Query):

@@ -59,7 +59,7 @@ class HashSchema(Strict):
     """A digest of the file."""
 
     algorithm = Code(HASHES, required=True)
-    value = Shaped(r"^[0-9A-Fa-f]{32,288}$", error="Write the digest in hexadecimal.", longest=288, required=True)
+    value = Shaped(r"^[0-9A-Fa-f]+$", error="Write the digest in hexadecimal.", longest=288, required=True)
 
     @validates_schema(skip_on_field_errors=True)
     def _length_fits(self, data: dict[str, Any], **_: Any) -> None:
@@ -100,7 +100,11 @@ class NamedTarget(Strict):
 
     url = Text(longest=MAX_URL)
     id = Line(longest=200)
-    handle = Shaped(r"^@?[^@\x00-\x20\x7f]+$", error="Write the handle without blanks.", longest=200)
+    handle = Shaped(
+        r"^@?[^@\x00-\x20\x7f]+$",
+        error="Write the handle as @name: at most one @, a name behind it, and no blanks.",
+        longest=200,
+    )
 
     @validates_schema(skip_on_field_errors=True)
     def _has_a_name(self, data: dict[str, Any], **_: Any) -> None:

@@ -13,6 +13,7 @@ from ..errors import MalformedBody
 
 #: Deeper than any document of the contract.
 MAX_DEPTH = 32
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -38,6 +39,8 @@ def _compact(raw: bytes) -> Any:
 
 
 def _read(raw: bytes) -> Any:
+    if raw.startswith(_BYTE_ORDER_MARK):
+        raise MalformedBody("The body is not JSON: leave out the byte order mark at line 1, column 1.")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

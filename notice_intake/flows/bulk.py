@@ -15,6 +15,8 @@ from ..contract.problems import problem_of
 from ..contract.strict_json import read_json
 from ..errors import BodyTooLarge, NoticeIntakeError
 from ..store.agencies import Agency
+from .allowance import Allowance
+from .lines_before import stored_before
 from .mount import Mount
 from .prepared import Prepared
 from .receive import BULK, Attempt, Received, Submission, prepare, resolve, store_carefully
@@ -28,8 +30,6 @@ _MOST_BYTES = 4 * 1_048_576
 _GROUP_LINES, _GROUP_BYTES = 32, 131_072
 
 _Line = tuple[int, bytes | BodyTooLarge]
-#: Counts so many lines: returns how many pass, and what the rest is answered with.
-Count = Callable[[int], tuple[int, NoticeIntakeError | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,15 @@ def receive_lines(
     agency: Agency,
     clock: Callable[[], datetime],
     origin: Origin,
-    count: Count = lambda lines: (lines, None),
+    allowance: Allowance | None = None,
 ) -> Iterator[bytes]:
     """Store the referrals that ``lines`` hold, a batch a transaction; yield the answers, a line each, in order.
 
     Blank lines are counted and not answered. A referral that was stored by an earlier, broken-off try of the same
-    stream is answered with its old receipt.
+    stream is answered with its old receipt, and not counted: a stream of more lines than ``allowance`` lets pass gets
+    on each time that it is sent again.
     """
-    source = _Source(mount, agency, clock, origin, count)
+    source = _Source(mount, agency, clock, origin, allowance or Allowance())
     with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
         before: _Batch | None = None
         for batch in _batches(source, lines):
@@ -77,7 +78,7 @@ class _Source:
     agency: Agency
     clock: Callable[[], datetime]
     origin: Origin
-    count: Count
+    allowance: Allowance
 
     def read(self, line: bytes | BodyTooLarge, now: datetime) -> Prepared | NoticeIntakeError:
         """Return the referral that a line holds, or why it is refused."""
@@ -92,12 +93,22 @@ class _Source:
 
 
 def _batches(source: _Source, lines: Iterable[bytes | BodyTooLarge]) -> Iterator[_Batch]:
-    batch = _Batch(source)
+    batch, before = _Batch(source), None
     for group in _groups(lines):
-        batch.add(group)
+        counted = source.allowance.take(len(group))
+        if not counted and (batch.counted or before is not None):
+            # What was counted so far may have been stored before: that is known, and given back, before any is refused.
+            if batch.lines:
+                yield batch
+                before, batch = batch, _Batch(source)
+            if before is not None:
+                before.settle()
+                before = None
+            counted = source.allowance.take(len(group))
+        batch.add(group, counted=counted)
         if batch.is_full:
             yield batch
-            batch = _Batch(source)
+            before, batch = batch if batch.counted else None, _Batch(source)
     if batch.lines:
         yield batch
 
@@ -143,6 +154,10 @@ class _Batch:
         #: As they came: the bytes stand in the rows anyway.
         self.lines: list[_Line] = []
         self._refused: dict[int, NoticeIntakeError] = {}
+        #: Whether lines were counted before it is known whether they had been stored before; and those that were not.
+        self.counted = False
+        self._uncounted: set[int] = set()
+        self._results: list[tuple[int, Received | NoticeIntakeError]] | None = None
         self._items = self._size = 0
         self._attempt = Attempt(source.mount, source.agency)
         #: Waits until the rows are stored; False where something of them was there already.
@@ -154,12 +169,17 @@ class _Batch:
         most = self._source.mount.settings.bulk_batch
         return len(self.lines) >= most or self._items >= _MOST_ITEMS or self._size >= _MOST_BYTES
 
-    def add(self, group: Sequence[_Line]) -> None:
+    def add(self, group: Sequence[_Line], *, counted: bool) -> None:
         """Read some lines, ask the platform about them, and make their rows."""
         source = self._source
         now = source.clock()
+        passing, too_many = (None, None) if counted else self._passing(group)
+        self.counted |= counted
         with _uncollected():
-            good = self._read(group, now)
+            good = self._read([one for one in group if passing is None or one[0] in passing], now)
+        if passing is not None and too_many is not None:
+            self._refused |= {number: too_many for number, _ in group if number not in passing}
+        self.lines += group
         # Not while the host is asked: that may take its time.
         resolve(source.mount, good)
         with _uncollected():
@@ -167,18 +187,25 @@ class _Batch:
 
     def _read(self, group: Sequence[_Line], now: datetime) -> list[Prepared]:
         """Return the good ones of a group; keep why the others are refused."""
-        source, good = self._source, []
-        passed, too_many = source.count(len(group))
-        for place, (number, line) in enumerate(group):
-            one = too_many if place >= passed and too_many is not None else source.read(line, now)
+        good = []
+        for number, line in group:
+            one = self._source.read(line, now)
             if isinstance(one, Prepared):
                 good.append(one)
                 self._items += len(one.referral.items)
                 self._size += len(one.body)
             else:
                 self._refused[number] = one
-        self.lines += group
         return good
+
+    def _passing(self, group: Sequence[_Line]) -> tuple[set[int], NoticeIntakeError | None]:
+        """Count those of a group that were not stored before; return which pass, and why the others do not."""
+        source = self._source
+        before = stored_before(source.mount, group, agency=source.agency)
+        self._uncounted |= before
+        fresh = [number for number, _ in group if number not in before]
+        passed, too_many = source.allowance.take_some(len(fresh))
+        return before.union(fresh[:passed]), too_many
 
     def store(self, storing: ThreadPoolExecutor) -> None:
         """Have the rows stored."""
@@ -195,13 +222,21 @@ class _Batch:
         except NoticeIntakeError:
             return False
 
-    def finish(self) -> bytes:
-        """Wait until it is stored, the slow way where something of it was there already; return the answers."""
+    def settle(self) -> None:
+        """Wait until it is stored, the slow way where something of it was there already; then that costs nothing."""
+        if self._results is not None:
+            return
         stored = self._stored is not None and self._stored()
         answers: Iterator[Received | NoticeIntakeError] = iter(self._attempt.received() if stored else self._again())
-        root, refused = self._source.origin.root, self._refused
-        results = [(number, refused.get(number) or next(answers)) for number, _ in self.lines]
-        return b"".join([_answer(number, result, root=root) for number, result in results])
+        self._results = [(number, self._refused.get(number) or next(answers)) for number, _ in self.lines]
+        again = (number for number, one in self._results if isinstance(one, Received) and one.replayed)
+        self._source.allowance.give_back(sum(number not in self._uncounted for number in again))
+
+    def finish(self) -> bytes:
+        """Settle it; return the answers."""
+        self.settle()
+        root = self._source.origin.root
+        return b"".join([_answer(number, result, root=root) for number, result in self._results or ()])
 
     def _again(self) -> Sequence[Received | NoticeIntakeError]:
         """Read the good lines once more, which were not kept, and store what is not there already."""

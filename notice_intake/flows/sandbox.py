@@ -92,7 +92,9 @@ def answer(mount: Mount, *, now: datetime) -> int:
     with mount.storage.read() as tx:
         rows = store.scripted(tx, prefixes=(ASK, DECIDE), now=now)
     first = {row.id: row for row in reversed(rows)}
-    return sum(_answered(mount, row, now=now) for row in first.values())
+    # What came in since this turn began, or by a clock that is ahead, is not answered before it was received.
+    now = max(now, mount.clock())
+    return sum(_answered(mount, row, now=max(now, row.updated_at)) for row in first.values())
 
 
 def _answered(mount: Mount, row: Any, *, now: datetime) -> bool:

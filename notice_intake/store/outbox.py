@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from ..core.codes import EffectKind, EffectState
+from ..errors import DocumentRefused, FieldError
 from ..ids import new_id
 from .storage import Tx
 from .tables import Tables
@@ -213,7 +214,8 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     """Return an agency's callbacks after a feed number, numbering those that nobody has read yet.
 
     The number is given here, to rows that are committed, one reader of an agency at a time: numbering on insert would
-    let a reader step over a row whose transaction was still open.
+    let a reader step over a row whose transaction was still open. Raises ``DocumentRefused`` for a number that was
+    never given: whoever waits behind it would hear nothing.
     """
     table = tx.tables.outbox
     about = or_(table.c.referral_id.is_not(None), table.c.type == KEY_EXPIRING)
@@ -223,11 +225,25 @@ def feed(tx: Tx, agency_id: str, *, after: int, limit: int) -> Sequence[Row[Any]
     fresh = select(table.c.id).where(told, table.c.feed_number.is_(None)).order_by(table.c.created_at, table.c.lane)
     ids = tx.execute(fresh.order_by(table.c.position).limit(limit)).scalars().all()
     if ids:
-        last = tx.execute(select(func.coalesce(func.max(table.c.feed_number), 0)).where(mine)).scalar_one()
+        last = _last_number(tx, agency_id)
         numbers = [{"b_id": one, "b_number": last + step} for step, one in enumerate(ids, 1)]
         _number(tx, numbers)
     query = select(table).where(told, table.c.feed_number > after).order_by(table.c.feed_number).limit(limit)
-    return tx.execute(query).all()
+    found = tx.execute(query).all()
+    if not found and after and after > (last := _last_number(tx, agency_id)):
+        detail = (
+            f"This lies behind the last event, which is {last}. Give the value of next from the last answer of this "
+            "address, or leave it out to begin."
+        )
+        raise DocumentRefused([FieldError("/after", "invalid", detail)])
+    return found
+
+
+def _last_number(tx: Tx, agency_id: str) -> int:
+    """Return the highest number that was given, whatever has become of its row."""
+    table = tx.tables.outbox
+    mine = and_(table.c.agency_id == agency_id, table.c.kind == EffectKind.CALLBACK)
+    return int(tx.execute(select(func.coalesce(func.max(table.c.feed_number), 0)).where(mine)).scalar_one())
 
 
 def _number(tx: Tx, numbers: Sequence[Mapping[str, Any]]) -> None:

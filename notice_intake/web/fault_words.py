@@ -34,7 +34,7 @@ SENTENCES = (
     N_("Choose one of: %(choices)s."),
     N_("Write the digest in hexadecimal."),
     N_("A %(algorithm)s digest has %(digits)s hexadecimal digits."),
-    N_("Write the handle without blanks."),
+    N_("Write the handle as @name: at most one @, a name behind it, and no blanks."),
     N_("Give at least one of url, id and handle."),
     N_("Not an id."),
     # what no schema can say

@@ -73,9 +73,11 @@ class Deployment:
         assert result.exit_code == 0, result.output
         return str(result.stdout)
 
-    def agency(self, name: str = "Unit One", *, side: tuple[str, ...] = ("sandbox",)) -> dict[str, str]:
+    def agency(
+        self, name: str = "Unit One", *, side: tuple[str, ...] = ("sandbox",), codes: tuple[str, ...] = INSTRUMENTS
+    ) -> dict[str, str]:
         """Add an agency; return its id and the file that its token stands in."""
-        instruments = [part for code in INSTRUMENTS for part in ("--instrument", code)]
+        instruments = [part for code in codes for part in ("--instrument", code)]
         made = json.loads(self.command(*side, "agency", "add", name, "--country", "BE", "--json", *instruments))
         token = self.where / f"{made['agency_id']}.token"
         token.write_text(made["token"])

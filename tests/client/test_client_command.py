@@ -8,8 +8,10 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +129,34 @@ def test_what_cannot_begin_ends_with_2(args, url, token, said, monkeypatch, caps
     assert said in capsys.readouterr().err
 
 
+SLIPS = [
+    (("status", ""), "not the id"),
+    (("status", "."), "not the id"),
+    (("answer", "", "--text", "x"), "not the id"),
+    (("answer", "..", "--text", "x", "--facts"), "not the id"),
+    (("withdraw", ".", "--reason", "x"), "not the id"),
+    (("submit", "FILE", "--idempotency-key", "ключ-ключ-ключ-ключ"), "idempotency key"),
+    (("submit", "FILE", "--idempotency-key", " key-with-a-blank"), "cannot be asked for"),
+    (("status", "x", "--base-url", "https://a..b/"), "the address must"),
+    (("status", "x", "--base-url", f"https://{'a' * 64}.example/"), "the address must"),
+    (("status", "x", "--base-url", "https://a:99999/"), "ort"),
+    (("status", "x", "--base-url", "https://*.example/"), "cannot be asked for"),
+    (("status", "x", "--platform-keys", "DEEP"), "holds no keys"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), SLIPS, ids=lambda one: " ".join(one) if isinstance(one, tuple) else None)
+def test_a_slip_ends_with_2_and_one_sentence(args, said, here: Script, tmp_path: Path, capsys):
+    (tmp_path / "FILE").write_text("{}")
+    (tmp_path / "DEEP").write_text("[" * 100_000)
+    here.says(reply(500))
+    assert main([str(tmp_path / one) if one in ("FILE", "DEEP") else one for one in args]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert here.seen == [], "nothing was sent"
+
+
 def test_a_platform_that_is_away_ends_with_4(here: Script, capsys):
     here.says(reply(502, "<p>Bad gateway", kind="text/html", Retry_After="900"))
     assert main(["status", "ref_1"]) == 4
@@ -157,19 +187,84 @@ def test_a_stream_says_what_became_of_it(platform: Served, tmp_path: Path):
     assert [json.loads(line)["status"] for line in none.stdout.splitlines()] == [400, 422]
 
 
-def test_lines_that_were_not_taken_now_are_told_apart(here: Script, tmp_path: Path, capsys):
+def answers(*lines: dict[str, Any]) -> Any:
+    return reply(200, "\n".join(map(json.dumps, lines)))
+
+
+def taken(line: int, **more: Any) -> dict[str, Any]:
+    return {"line": line, "status": 201, "receipt": RECEIPT, **more}
+
+
+def later(line: int, status: int = 429, **more: Any) -> dict[str, Any]:
+    return {"line": line, "status": status, "problem": {"type": "/v1/problems/x", "title": "Later", **more}}
+
+
+def bad(line: int) -> dict[str, Any]:
+    return {"line": line, "status": 422, "problem": {"type": "/v1/problems/invalid-document", "title": "Broken"}}
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the command wanted to wait; nobody waits."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def test_only_the_lines_that_were_not_taken_are_sent_again(here: Script, pauses, tmp_path: Path, capsys):
+    file = tmp_path / "lines"
+    file.write_text('{"a":1}\n{"a":2}\n\n{"a":4}\n{"a":5}\n{"a":6}')
+    here.says(
+        answers(taken(1), later(2, retry_after=40), bad(4), later(5, 503), later(6, retry_after=41)),
+        answers(taken(1), bad(2), later(3, retry_after=7)),
+        problem(429, "quota-exceeded", retry=9),
+        answers(taken(1, replayed=True)),
+    )
+    assert main(["bulk", str(file)]) == 5
+    sent = [one.body.split(b"\n") for one in here.seen]
+    assert [[line for line in lines if line] for lines in sent[1:]] == [
+        [b'{"a":2}', b'{"a":5}', b'{"a":6}'],
+        [b'{"a":6}'],
+        [b'{"a":6}'],
+    ]
+    assert [round(one) for one in pauses] == [41, 7, 9]
+    said = capsys.readouterr()
+    assert said.out == "5 referrals: 3 stored, 1 of them before, 2 refused\n"
+    assert "line 4: 422" in said.err
+    assert "line 5: 422" in said.err, "each answer goes by the number that its line has in the file"
+
+
+def test_a_platform_that_takes_nothing_more_is_left_after_a_few_tries(here: Script, pauses, tmp_path: Path, capsys):
     file = tmp_path / "lines"
     file.write_text("{}\n{}\n")
-    later = {"line": 2, "status": 429, "problem": {"type": "/v1/problems/quota-exceeded", "title": "Later"}}
-    lines = [{"line": 1, "status": 201, "receipt": RECEIPT}, later]
-    here.says(reply(200, "\n".join(map(json.dumps, lines))))
+    here.says(answers(taken(1), later(2)), answers(later(1)))
     assert main(["bulk", str(file)]) == 5
-    assert "1 stored, 0 of them before, 0 refused, 1 not taken now: send the file again" in capsys.readouterr().out
-    here.says(reply(200, "\n".join(json.dumps({**later, "line": number}) for number in (1, 2))))
+    assert (len(here.seen), len(pauses)) == (4, 3)
+    said = capsys.readouterr()
+    assert "1 stored, 0 of them before, 0 refused, 1 not taken now: send the file again" in said.out
+    assert "line 2: 429 Later" in said.err
+    here.seen.clear()
+    here.says(answers(later(1), later(2)))
     assert main(["bulk", str(file)]) == 4
-    here.says(reply(200, json.dumps(lines[0])))
+    here.seen.clear()
+    here.says(answers(later(1, retry_after=900), later(2)))
+    assert main(["bulk", str(file)]) == 4
+    assert len(here.seen) == 1, "so long nobody waits at a command"
+    here.says(answers(taken(1)))
     assert main(["bulk", str(file)]) == 4
     assert "broke off" in capsys.readouterr().err
+
+
+def test_a_stream_from_a_pipe_is_sent_again_too(here: Script, pauses, monkeypatch, capsys):
+    ours, theirs = os.pipe()
+    os.write(theirs, b'{"a":1}\n{"a":2}\n')
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as piped:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=piped))
+        here.says(problem(429, "quota-exceeded", retry=3), answers(taken(1), later(2)), answers(taken(1)))
+        assert main(["bulk", "-", "--json"]) == 0
+    assert here.seen[-1].body.strip() == b'{"a":2}'
+    assert [json.loads(line)["line"] for line in capsys.readouterr().out.splitlines()] == [1, 2]
 
 
 def test_a_bar_is_shown_on_a_terminal_only(platform: Served, tmp_path: Path):

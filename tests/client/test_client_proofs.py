@@ -154,6 +154,30 @@ def test_the_command_checks_it_where_there_is_neither_flask_nor_sqlalchemy(case,
     assert (ran.returncode, "not the one that the platform journalled" in ran.stderr) == (1, True)
 
 
+def test_the_command_claims_to_have_compared_only_what_it_was_given(case, proof, tmp_path, capsys):
+    _, receipt, _, keys = case
+    bare = json.loads(receipt)
+    bare["journal"]["checkpoint"] = None
+    files = {"proof": proof, "keys": keys, "receipt": receipt, "bare": json.dumps(bare)}
+    files["kept"] = json.loads(receipt)["journal"]["checkpoint"]
+    files["head"] = json.loads(proof)["checkpoint"]
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+
+    def said(*args: str) -> str:
+        named = [one if one.startswith("--") else str(tmp_path / one) for one in ("proof", "--keys", "keys", *args)]
+        assert main(["verify-proof", *named]) == 0
+        return capsys.readouterr().out
+
+    assert "it begins with the journal of your checkpoint" in said("--receipt", "receipt")
+    assert "it begins with the journal of your checkpoint" in said("--checkpoint", "kept")
+    assert "it is the journal of your checkpoint" in said("--checkpoint", "head")
+    nothing = said()
+    assert "your checkpoint" not in nothing
+    assert "compared with nothing of yours" in nothing
+    assert "your receipt, which holds no checkpoint" in said("--receipt", "bare")
+
+
 def test_the_command_says_what_it_cannot_read(tmp_path, capsys):
     (tmp_path / "proof").write_text("{}")
     (tmp_path / "keys").write_text("[]")

@@ -150,6 +150,17 @@ def test_what_the_command_cannot_do_it_says(plain, capsys, monkeypatch, more, co
     assert said in capsys.readouterr().err
 
 
+def test_an_instrument_that_is_not_open_is_not_blamed_on_the_platform(plain, capsys):
+    made = plain.agency("Unit Five", codes=("eu.dsa.notice",))
+    command = ["conformance", plain.url, "--token-file", made["token"], "--only", "receipts"]
+    assert main(command) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--instrument" in said.err
+    assert "eu.iru.referral" in said.err
+    assert main([*command, "--instrument", "eu.dsa.notice"]) == 0
+
+
 def test_nobody_is_reached_and_no_token_is_given(plain, capsys, monkeypatch):
     assert main(["conformance", f"http://127.0.0.1:{free_port()}", "--token", "ni1_AAAA"]) == 4
     monkeypatch.delenv("NOTICE_INTAKE_TOKEN", raising=False)

@@ -23,11 +23,15 @@ from flows.desk import (
     decide_next,
     run_worker,
 )
+from flows.sandboxes import PREFIX, Sandbox, scripted
 
 from notice_intake.contract.events import EVENTS
 from notice_intake.core.decisions import Draft
+from notice_intake.flows.agencies import TOKEN_LIFE
 from notice_intake.flows.questions import Question, ask
+from notice_intake.regimes.publish import published
 
+OPENAPI = json.loads(published()["openapi.json"])
 LINK = "https://platform.example/p1"
 GONE = Draft(outcome="not_possible", facts="Seen.", impossibility="insufficient_information")
 
@@ -118,12 +122,64 @@ def test_every_event_as_it_arrives_and_as_it_is_polled(lived):
     receiver.secret = check("endpoint_status", put.json)["secret"]
     run_worker(house, after=60)
     seen = {event["type"] for event in (check("event", one) for one in receiver.verified)}
-    assert seen == set(EVENTS)
+    assert seen == set(EVENTS) - {"key.expiring"}
     assert not receiver.rejected
     page = check("events", agency.get("/v1/events?limit=200").json, closed=False)
     for event in page["events"]:
         check("event", {name: value for name, value in event.items() if name != "id"})
     check("endpoint_status", agency.get("/v1/endpoint").json)
+
+
+def test_a_key_that_runs_out_is_told_of_as_the_contract_says(house, receiver):
+    house.clock.now = datetime.now(UTC) - TOKEN_LIFE + timedelta(days=3)
+    agency = house.agency(callback_url=receiver.url)
+    receiver.secret = agency.secret
+    agency.refer()
+    house.clock.now = datetime.now(UTC)
+    run_worker(house)
+    assert "key.expiring" in {check("event", one)["type"] for one in receiver.verified}
+    page = check("events", agency.get("/v1/events").json, closed=False)
+    assert {one["type"] for one in page["events"]} == {"referral.received", "key.expiring"}
+    for event in page["events"]:
+        check("event", {name: value for name, value in event.items() if name != "id"})
+
+
+def test_a_type_of_event_that_is_not_known_yet_breaks_no_reader(house):
+    agency = house.agency()
+    agency.refer()
+    page = agency.get("/v1/events").json
+    (known,) = page["events"]
+    new = {**known, "type": "referral.archived", "data": {"shelf": 7}}
+    check("events", {**page, "events": [known, new]}, closed=False)
+    check("event", {name: value for name, value in new.items() if name != "id"})
+    for spoilt in ({**known, "data": {"shelf": 7}}, {**known, "type": 7}):
+        with pytest.raises(AssertionError):
+            check("events", {**page, "events": [spoilt]}, closed=False)
+        with pytest.raises(AssertionError):
+            check("event", {name: value for name, value in spoilt.items() if name != "id"})
+
+
+def test_all_that_a_sandbox_sends(make_house, receiver):
+    sandbox = Sandbox(make_house)
+    agency = sandbox.agency("--callback-url", receiver.url)
+    receiver.secret = agency.secret
+    sandbox.house.clock.now = datetime.now(UTC)
+    answer = agency.refer(scripted(agency, "ask:not_precise+decide:removed", "decide:removed"))
+    receipt = check("receipt", answer.json)
+    headers = {**agency.headers, "Content-Type": "application/x-ndjson"}
+    lines = b"{\n" + json.dumps(agency.document()).encode()
+    streamed = agency._client.post(f"{PREFIX}/v1/referrals/bulk", data=lines, headers=headers)
+    _, stored = [check("bulk_line", json.loads(line)) for line in streamed.data.splitlines()]
+    sandbox.work()
+    page = check("referrals", agency.get("/v1/referrals").json)
+    found = [receipt, stored["receipt"], read(agency, receipt), *page["referrals"]]
+    assert [one["sandbox"] for one in found] == [True] * 5
+    for event in check("events", agency.get("/v1/events").json, closed=False)["events"]:
+        check("event", {name: value for name, value in event.items() if name != "id"})
+    for event in receiver.verified:
+        check("event", event)
+    told = OPENAPI["components"]["headers"]["Notice-Intake-Sandbox"]["schema"]["const"]
+    assert {one.headers["Notice-Intake-Sandbox"] for one in (answer, streamed, agency.get("/v1/events"))} == {told}
 
 
 def test_lists_and_what_else_is_read(lived):

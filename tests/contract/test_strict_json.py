@@ -20,7 +20,7 @@ REFUSED = [
     (b"{'a': 1}", "not JSON"),  # Python, not JSON
     (b'{"a": 1} {"a": 2}', "not JSON"),  # two documents: which one would be signed?
     (b"{}\x00", "not JSON"),  # padding
-    (b"\xef\xbb\xbf{}", "not JSON"),  # byte order mark (RFC 8259 section 8.1)
+    (b"\xef\xbb\xbf{}", "leave out the byte order mark"),  # byte order mark (RFC 8259 section 8.1)
     (b'"a\nb"', "not JSON"),  # bare control character in a string
     (b'"\x00"', "not JSON"),  # bare NUL
     (b'"\xff"', "not UTF-8: byte 1"),  # Latin-1

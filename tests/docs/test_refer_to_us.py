@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import requests
+from contract.closed import SCHEMAS
+from jsonschema import Draft202012Validator
 from loopback import Served, served
 from printed import ROOT, block, blocks, codes, rows, section, text
 
@@ -53,10 +55,18 @@ def test_the_environment_is_what_the_platform_gives(served):
     assert named <= set(re.findall(r"[A-Z_]+", programs))
 
 
+def assert_fits(schema: str, member: str, value: Any) -> None:
+    """Check a printed member; digests are printed short and fit no schema."""
+    found = SCHEMAS[schema]
+    Draft202012Validator({**found["properties"][member], "$defs": found["$defs"]}).validate(value)
+
+
 def test_the_first_referral_gets_the_receipt_that_is_printed(served):
     receipt = json.loads(served.shell(SEND))
     printed = printed_json("## Send a referral", '"journal"')
     assert shape(receipt) == shape(printed)
+    for name in ("id", "items"):
+        assert_fits("receipt", name, printed[name])
     same = ("agency_reference", "instrument", "due_kind", "due_rule", "binding")
     assert {name: receipt[name] for name in same} == {name: printed[name] for name in same}
     assert [one["reference"] for one in receipt["items"]] == ["31-1", "31-2"]

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+from typing import Any
 
 from flask import Flask
 from loopback import Served
@@ -20,6 +21,18 @@ from notice_intake.store import migrate
 from notice_intake.testing import FakeAgency, FakeModerators, FakePlatform
 
 PAGE = text("signing.md")
+#: Both of the page's signers, at work.
+PLAIN = """
+import os
+address = os.environ["BASE"] + "/v1/referrals"
+fields = {"Content-Type": "application/json", "Idempotency-Key": "k" * 20}
+print(requests.post(address, data=b'''REFERRAL''', headers=fields, auth=auth).status_code)
+print(requests.get(address, auth=reading).status_code)
+"""
+
+
+def _second() -> dict[str, Any]:
+    return FakeAgency(None, "x").document(agency_reference="EX-2")
 
 
 def test_a_key_is_made_a_referral_signed_and_the_answers_checked(tmp_path):
@@ -50,8 +63,11 @@ def test_a_key_is_made_a_referral_signed_and_the_answers_checked(tmp_path):
         key_id = agency_keys.add_public_key(mount, made.agency_id, key=keys.from_pem(pem.encode()), now=mount.clock())
         assert told.split()[:2] == ["keyid", key_id]
         referral_id = served.shell(submit).split()[0]
+        snippet = block(PAGE, "python", "HTTPSignatureAuth(").replace("private.pem", "agency.pem")
+        program = snippet.replace("THUMBPRINT", key_id) + PLAIN.replace("REFERRAL", json.dumps(_second()))
+        assert served.python(program).communicate(timeout=30)[0].split() == ["201", "200"]
         listed = served.python(block(PAGE, "python", "SignatureAuth(file")).communicate(timeout=30)[0]
-        assert listed.split() == [key_id, f"['{referral_id}']"]
+        assert listed.split()[:2] == [key_id, f"['{referral_id}',"]
         served.shell('notice-intake keys --json --base-url "$BASE" --key agency.pem > platform-keys.json')
         checked = served.python(block(PAGE, "python", "AnswerKeys(json")).communicate(timeout=30)[0]
         assert referral_id in checked

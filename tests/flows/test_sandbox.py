@@ -17,6 +17,7 @@ from notice_intake.core.codes import Outcome, QuestionReason
 from notice_intake.core.queue import QueueFilter
 from notice_intake.core.scripts import Step, steps
 from notice_intake.flows import desk_queries
+from notice_intake.flows import sandbox as sandboxes
 from notice_intake.store import migrate
 from notice_intake.testing import FakeModerators, FakePlatform
 
@@ -168,6 +169,23 @@ def test_an_item_is_answered_as_its_reference_says(sandbox, reference, events):
     assert [one[1] for one, want in zip(found[1:], wanted, strict=True) if want[1]] == [w[1] for w in wanted if w[1]]
 
 
+def test_nothing_is_answered_before_it_was_received(sandbox):
+    """A referral that comes in while a turn of the worker is under way, or by a process whose clock is ahead."""
+    agency, clock = sandbox.agency(), sandbox.house.clock
+    for ahead in (0, 3):
+        began = clock()
+        clock.advance(seconds=2)
+        receipt = agency.refer(scripted(agency, "ask:not_precise", "decide:removed")).json
+        clock.advance(seconds=-ahead)
+        sandboxes.answer(sandbox.mount, now=began)
+        events = [one for one in agency.get("/v1/events").json["events"] if one["data"]["referral"] == receipt["id"]]
+        assert len(events) >= 3
+        times = [one["timestamp"] for one in events]
+        assert times == sorted(times)
+        assert min(times) >= receipt["received_at"]
+        clock.advance(seconds=10)
+
+
 def test_an_order_is_answered_too(sandbox):
     agency = sandbox.agency()
     order = agency.order()
@@ -260,6 +278,33 @@ def test_everything_is_forgotten_after_a_while_and_nothing_else(sandbox):
     sandbox.house.clock.advance(days=14)
     sandbox.work()
     assert sandbox.counts() == {}, "the worker forgets by itself"
+
+
+def test_a_feed_goes_on_counting_after_everything_was_forgotten(sandbox):
+    """An agency that keeps its place hears of what comes after, whatever was deleted meanwhile."""
+    agency, other = sandbox.agency(), sandbox.agency()
+    place = "0"
+    for _ in range(3):
+        for one in (agency, other):
+            one.refer(scripted(one, "decide:removed"))
+        sandbox.work()
+        page = agency.get(f"/v1/events?after={place}").json
+        assert page["events"][0]["type"] == "referral.received", "none is missed"
+        assert len(page["events"]) == 4
+        assert int(page["next"]) == int(place) + 4
+        place = page["next"]
+        sandbox.house.clock.advance(days=15)
+        purged = sandbox.command("sandbox", "purge")
+        assert purged.output == "2 referrals forgotten\n", purged.exception
+        assert agency.get("/v1/referrals").json["referrals"] == []
+        again = agency.get(f"/v1/events?after={place}").json
+        assert (again["events"], again["next"]) == ([], place)
+        assert agency.get("/v1/events").json["events"] == [], "what is kept of it says nothing"
+    assert sandbox.counts() == {"outbox": 1}, "the last of the one feed that was read"
+    refused = agency.get(f"/v1/events?after={int(place) + 1}")
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/after")
+    assert place in refused.json["errors"][0]["detail"]
+    assert other.get("/v1/events?after=1").status_code == 422, "the numbers are each agency's own"
 
 
 def test_a_case_that_a_newer_referral_names_stays(sandbox):

@@ -31,7 +31,7 @@ exit codes:
   0  every rule that was tried holds
   1  a rule is broken
   2  the command was not understood, or this is no sandbox
-  3  the credentials are not accepted
+  3  the credentials are not accepted, or do not open the instrument
   4  the platform cannot be reached, or the time limit ended it
 """
 
@@ -116,7 +116,23 @@ def _enter(door: Door, args: Namespace) -> int | None:
             f"{door.base} does not say that it is a sandbox (Notice-Intake-Sandbox: ?1): what is sent there may reach "
             "moderators. Name the sandbox, or say --not-a-sandbox."
         )
-    return None
+    return _may_refer(door)
+
+
+def _may_refer(door: Door) -> int | None:
+    """Send one referral: that the token lacks the instrument is no fault of the platform, and would look like many."""
+    try:
+        reply: Reply = door.refer(door.document())
+        refused = reply.status == 403 and str(reply.object().get("type", "")).endswith("/instrument-not-allowed")
+    except (Broken, OutOfTime):
+        return None  # every rule says so
+    if not refused:
+        return None
+    complain(
+        f"notice-intake: these credentials may not use the instrument {door.instrument}: name one that they may with "
+        "--instrument, or ask the platform to open it"
+    )
+    return NOT_AUTHORIZED
 
 
 def _told(report: Report, door: Door, args: Namespace) -> int:

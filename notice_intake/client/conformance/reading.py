@@ -161,7 +161,7 @@ def _go_on(door: Door) -> None:
     expect.equal(_page(door, after), ([], after), "no events and the same place, at the end")
 
 
-@rule("events.place", "A place that is none is refused", _EVENTS)
+@rule("events.place", "A place that is none, or that lies behind the last event, is refused", _EVENTS)
 def _place(door: Door) -> None:
-    for value in ("garbage", "-1", "1" * 30, "%00"):
+    for value in ("garbage", "-1", "1" * 30, "%00", "9" * 15):
         expect.fault(door.get(f"/v1/events?after={value}"), "/after", "invalid")

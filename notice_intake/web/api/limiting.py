@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
@@ -23,6 +22,7 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.datastructures import Headers
 
 from ...errors import NoticeIntakeError, TooManyRequests
+from ...flows.allowance import Allowance
 from ...flows.mount import Mount
 from ..problems import this_request
 from .counting import Counters
@@ -80,6 +80,14 @@ class Limits:
         policy = self.policies.get(name)
         if policy is not None:
             self._limiter.hit(policy.item, self._space, name, key, cost=cost)
+
+    def give_back(self, name: str, key: str, *, cost: int) -> None:
+        """Take back what was counted, but never more than there is."""
+        policy = self.policies.get(name)
+        if policy is not None:
+            counted = policy.item.amount - self._limiter.get_window_stats(policy.item, self._space, name, key).remaining
+            if least := min(cost, counted):
+                self.note(name, key, cost=-least)
 
     def has(self, name: str, key: str, *, cost: int) -> bool:
         """Whether so many are left; counts nothing."""
@@ -162,22 +170,32 @@ def admit_agency(mount: Mount, request: Request, *, agency_id: str) -> None:
     limits.spend("agency", agency_id)
 
 
-def spender(mount: Mount, agency_id: str) -> Callable[[int], tuple[int, NoticeIntakeError | None]]:
-    """Return what counts lines of a stream: says how many of so many pass, and what the rest is answered with."""
-    limits = limits_of(mount)
+class Spending(Allowance):
+    """Counts the lines of streams of one agency."""
 
-    def count(lines: int) -> tuple[int, NoticeIntakeError | None]:
-        if limits.has("agency", agency_id, cost=lines):
-            limits.note("agency", agency_id, cost=lines)
-            return lines, None
+    def __init__(self, mount: Mount, agency_id: str) -> None:
+        self._limits, self._agency_id = limits_of(mount), agency_id
+
+    def take(self, lines: int) -> bool:
+        """Count so many, where all of them pass; else none."""
+        passes = self._limits.has("agency", self._agency_id, cost=lines)
+        if passes:
+            self._limits.note("agency", self._agency_id, cost=lines)
+        return passes
+
+    def take_some(self, lines: int) -> tuple[int, NoticeIntakeError | None]:
+        """Count as many as pass; return how many, and what the rest is answered with."""
         for passed in range(lines):
             try:
-                limits.spend("agency", agency_id)
+                self._limits.spend("agency", self._agency_id)
             except TooManyRequests as refused:
+                self.give_back(1)
                 return passed, refused
         return lines, None
 
-    return count
+    def give_back(self, lines: int) -> None:
+        """Take back what was counted, but never more than stands in this minute: the last one may have counted it."""
+        self._limits.give_back("agency", self._agency_id, cost=lines)
 
 
 def tell(headers: Headers) -> None:

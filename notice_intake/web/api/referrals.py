@@ -28,7 +28,7 @@ from ..problems import root, this_request
 from .access import STREAMS, agency_of, storing
 from .answers import Created, json_response
 from .conditions import etag_of, idempotency_key
-from .limiting import spender
+from .limiting import Spending
 
 View = Callable[..., Response]
 MountOf = Callable[[], Mount]
@@ -82,9 +82,10 @@ def bulk(mount_of: MountOf) -> View:
         lines = bodies.lines(request, limit=mount.settings.max_line_bytes)
         answers = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115  closed by the response
         origin = Origin(root(), signature_id)
-        count = spender(mount, agency.id)
+        allowance = Spending(mount, agency.id)
         digest = hashlib.sha256()
-        for answer in receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, count=count):
+        stored = receive_lines(mount, lines, agency=agency, clock=mount.clock, origin=origin, allowance=allowance)
+        for answer in stored:
             told = _sandboxed_lines(mount, answer)
             answers.write(told)
             digest.update(told)
@@ -106,7 +107,7 @@ def show(mount_of: MountOf) -> View:
         if _ID.fullmatch(referral_id) is None:
             raise NotFound
         document = status.referral(mount, referral_id, agency=agency)
-        response = json_response({**document, "sandbox": True} if mount.sandbox else document)
+        response = json_response(document | _marked(mount))
         response.headers["ETag"] = etag_of(document)
         response.make_conditional(request)
         return response
@@ -125,7 +126,8 @@ def index(mount_of: MountOf) -> View:
         cursor, limit = wanted.get("cursor"), wanted["limit"]
         referrals, cursor = status.page(mount, agency=agency, since=since, cursor=cursor, limit=limit)
         headers = {"Link": f'<{root()}/v1/referrals?cursor={cursor}&limit={limit}>; rel="next"'} if cursor else {}
-        return json_response({"referrals": referrals, "next": cursor}, headers=headers)
+        listed = [one | _marked(mount) for one in referrals]
+        return json_response({"referrals": listed, "next": cursor}, headers=headers)
 
     return view
 
@@ -141,6 +143,11 @@ def events(mount_of: MountOf) -> View:
         return json_response({"events": found, "next": place})
 
     return view
+
+
+def _marked(mount: Mount) -> dict[str, bool]:
+    """Return what stands in each referral of a sandbox beside the rest."""
+    return {"sandbox": True} if mount.sandbox else {}
 
 
 def _sandboxed(mount: Mount, receipt: str) -> str:

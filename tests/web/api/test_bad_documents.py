@@ -63,6 +63,51 @@ def test_nobody_assigns_what_is_ours_to_say(door, name):
     assert refused(door, changed(IRU, "items", 0, name, to="x")) == {f"/items/0/{name}": "unknown_field"}
 
 
+def told(door, document: Any) -> dict[str, Any]:
+    """Send a document that must be refused; return its problem."""
+    return check_problem(door.post(json.dumps(document).encode()), status=422, slug="invalid-document")
+
+
+@only_refusals
+def test_a_document_of_very_many_faults_says_that_not_all_are_listed(door):
+    items = [{**specimens.at(full(IRU), ("items", 0)), "reference": 7} for _ in range(100)]
+    few, many = ({**full(IRU), "items": items[:99]}, {**full(IRU), "items": items, "priority": 0, "rank": 0})
+    assert "each fault is listed" in told(door, few)["detail"]
+    problem = told(door, many)
+    assert len(problem["errors"]) == 100
+    assert problem["detail"].startswith("The document breaks the contract in 102 places: the first 100 are listed")
+
+
+#: What is spoiled in the first item, and where, with which code and words that is answered.
+WORDS: dict[str, tuple[Any, str, str, str]] = {
+    "a short digest": (
+        ("target", {"kind": "file", "hashes": [{"algorithm": "sha-256", "value": "ab"}]}),
+        "/target/hashes/0/value",
+        "invalid",
+        "A sha-256 digest has 64 hexadecimal digits.",
+    ),
+    "no digest": (
+        ("target", {"kind": "file", "hashes": [{"algorithm": "sha-256", "value": "?"}]}),
+        "/target/hashes/0/value",
+        "invalid",
+        "in hexadecimal",
+    ),
+    "a sign alone": (("target", {"kind": "account", "handle": "@"}), "/target/handle", "invalid", "a name behind it"),
+    "two signs": (("target", {"kind": "account", "handle": "@@x"}), "/target/handle", "invalid", "at most one @"),
+    "no kind": (("target", {"url": "https://platform.example/p1"}), "/target/kind", "required", "missing"),
+    "a text": (("target", "https://platform.example/p1"), "/target", "wrong_type", "Write an object."),
+}
+
+
+@only_refusals
+@pytest.mark.parametrize("name", WORDS)
+def test_the_words_for_a_fault_say_what_to_change(door, name):
+    (member, value), pointer, code, words = WORDS[name]
+    (fault,) = told(door, changed(IRU, "items", 0, member, to=value))["errors"]
+    assert (fault["pointer"], fault["code"]) == (f"/items/0{pointer}", code)
+    assert words in fault["detail"]
+
+
 #: What is spoiled, and the code that stands at the same place in the answer.
 FAULTS: dict[str, tuple[Any, str, str]] = {
     "unknown instrument": (changed(IRU, "instrument", to="eu.none.such"), "/instrument", "unknown_instrument"),
@@ -101,7 +146,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "101 items": (changed(IRU, "items", to=[full(IRU)["items"][0]] * 101), "/items", "length"),
     "an item that is no object": (changed(IRU, "items", 2, to="https://platform.example/p1"), "/items/2", "wrong_type"),
     "an item without a reference": (without(full(IRU), ("items", 1, "reference")), "/items/1/reference", "required"),
-    "a target without a kind": (without(full(IRU), ("items", 0, "target", "kind")), "/items/0/target/kind", "invalid"),
+    "a target without a kind": (without(full(IRU), ("items", 0, "target", "kind")), "/items/0/target/kind", "required"),
     "an unknown kind of target": (
         changed(IRU, "items", 0, "target", "kind", to="post"),
         "/items/0/target/kind",

@@ -144,7 +144,8 @@ def test_the_same_key_gets_the_same_answer_though_the_referral_moved_on(door, re
         assert again.headers["Idempotency-Replayed"] == "true"
         for call, document in (("supplements", {"text": "Else."}), ("withdrawal", CALLS["withdrawal"])):
             answer = send(door, referral, call, document, **key)
-            check_problem(answer, status=422, slug="idempotency-key-reused")
+            problem = check_problem(answer, status=422, slug="idempotency-key-reused")
+            assert "another request" in problem["title"]
     other = send(door, door.two.refer().json, "supplements", CALLS["supplements"], by=door.two, **key)
     assert "Idempotency-Replayed" not in other.headers
 

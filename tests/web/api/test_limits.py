@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+import socket
+import subprocess
+import time
 
 import pytest
 from contract.specimens import INSTRUMENTS  # noqa: F401  the door needs them importable
@@ -10,6 +15,7 @@ from door import PREFIX, check_problem, make_door
 
 from notice_intake import Storage
 from notice_intake.store import migrate
+from notice_intake.web.api.limiting import limits_of
 
 
 @pytest.fixture
@@ -72,6 +78,68 @@ def test_each_line_of_a_stream_counts(limited):
     assert [one["status"] for one in found] == [201, 201, 201, 429, 429]
     assert found[-1]["problem"]["retry_after"] >= 1
     assert door.one.get("/v1/referrals").status_code == 429
+
+
+def streamed(door, lines: list[bytes]) -> list[int]:
+    answer = door.post(b"\n".join(lines), path="/v1/referrals/bulk", Content_Type="application/x-ndjson")
+    assert answer.status_code == 200, answer.data
+    return [json.loads(line)["status"] for line in answer.data.splitlines()]
+
+
+@pytest.mark.parametrize(("most", "batch", "bad"), [(20, 1024, 0), (50, 20, 40), (200, 64, 33)])
+def test_a_stream_larger_than_the_limit_gets_on_each_time_it_is_sent_again(storage, most, batch, bad):
+    door = make_door(storage, rate_agency=most, bulk_batch=batch)
+    lines = [b"{}"] * bad + [json.dumps(door.one.document()).encode() for _ in range(3 * most - bad)]
+    stored, tries = 0, 0
+    while stored < len(lines) - bad:
+        statuses = streamed(door, lines)
+        assert statuses.count(201) > stored, "sending it again brought nothing"
+        stored, tries = statuses.count(201), tries + 1
+        limits_of(door.mount)._limiter.storage.reset()  # the minute is over
+    assert tries <= (len(lines) - bad) // (most - 1 - bad) + 1
+
+
+@pytest.fixture(params=["memory", "redis"])
+def counted_in(request, tmp_path):
+    """Where requests are counted."""
+    if request.param == "memory":
+        yield "memory://"
+        return
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        store = pytest.importorskip("redis").Redis(port=port)
+        for _ in range(100):
+            with contextlib.suppress(Exception):
+                store.ping()
+                break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def test_what_was_stored_before_costs_no_more_than_the_request(limited, counted_in):
+    door = limited(rate_agency=30, rate_storage=counted_in)
+    lines = [json.dumps(door.one.document()).encode() for _ in range(10)]
+    assert streamed(door, lines) == [201] * 10
+    for again in range(1, 9):
+        assert streamed(door, lines) == [201] * 10
+        left = door.one.get("/v1/referrals").headers["RateLimit"]
+        assert left.startswith(f'"agency";r={30 - 11 - 2 * again};t='), left
+
+
+def test_lines_that_were_refused_go_on_counting(limited):
+    door = limited(rate_agency=5)
+    document = door.one.document()
+    other = json.dumps({**document, "language": "de"}).encode()
+    assert streamed(door, [json.dumps(document).encode(), b"{}", other, other, other]) == [201, 422, 409, 409, 429]
 
 
 def test_no_limit_tells_nothing(limited):

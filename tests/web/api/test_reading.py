@@ -122,6 +122,7 @@ QUERIES = {
     "/v1/events?after=%00": "/after",
     "/v1/events?after=99999999999999999999": "/after",
     "/v1/events?after=%D9%A1": "/after",
+    "/v1/events?after=5000000": "/after",
     "/v1/events?cursor=1": "/cursor",
 }
 
@@ -130,6 +131,14 @@ QUERIES = {
 def test_a_query_string_is_checked_like_a_body(door, path):
     problem = check_problem(door.one.get(path), status=422, slug="invalid-document")
     assert {one["pointer"] for one in problem["errors"]} == {QUERIES[path]}
+
+
+def test_a_plus_that_arrives_as_a_blank_is_explained(door):
+    problem = check_problem(
+        door.one.get("/v1/referrals?updated_since=2026-03-01T08:00:00+02:00"), status=422, slug="invalid-document"
+    )
+    assert "%2B" in problem["errors"][0]["detail"]
+    assert door.one.get("/v1/referrals?updated_since=2026-03-01T08:00:00%2B02:00").status_code == 200
 
 
 def test_a_parameter_given_twice_is_refused(door):
