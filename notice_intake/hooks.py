@@ -31,7 +31,10 @@ class Platform(Protocol):
         ...
 
     def revert(self, action: Action, *, key: str) -> Confirmation:
-        """Take a decision that was carried out back; return only when it is taken back."""
+        """Take a decision back; return only when nothing of it is in effect, also where nothing was.
+
+        Asked for what ``apply`` confirmed, and for what it began and never answered.
+        """
         ...
 
     def inform(self, uploader: str, statement: Statement, *, key: str) -> None:
