@@ -116,6 +116,9 @@
 
   // The form: what was typed survives, counters count, keywords follow the category.
   if (decision) {
+    // A group of countries says itself how many of its countries are ticked, so only these are sent.
+    const presets = $$("[data-preset]", decision).map((one) => [one, one.dataset.preset.split(" ").map((code) => $(`[name=territories][value=${code}]`, decision))]);
+    for (const [one] of presets) one.removeAttribute("name");
     const kept = `notice-intake:${decision.dataset.draft}`;
     const fields = $$("input:not([type=hidden]), textarea, select", decision);
     const read = () => fields.map((field) => (/radio|checkbox/.test(field.type) ? field.checked : field.value));
@@ -126,6 +129,7 @@
         write(counter, length ? `${length} / ${limit}` : counter.dataset.hint || (counter.dataset.hint = counter.textContent));
         counter.toggleAttribute("data-over", length > limit);
       }
+      for (const [one, countries] of presets) one.checked = countries.every((country) => country.checked);
       const category = $("#category").value;
       for (const group of $$("[data-group]", decision)) {
         const ticked = $(":checked", group);
@@ -138,8 +142,8 @@
     if (old && old.length === fresh.length && String(old) !== String(fresh) && !$("#ni-problem")) { restore(old); $("[data-restored]").hidden = false; }
     $("[data-forget]").addEventListener("click", () => { sessionStorage.removeItem(kept); restore(fresh); refresh(); $("[data-restored]").hidden = true; $("#facts").focus(); });
     decision.addEventListener("input", (event) => {
-      const preset = event.target.dataset.preset;
-      if (preset) for (const code of preset.split(" ")) $(`[name=territories][value=${code}]`, decision).checked = event.target.checked;
+      const preset = presets.find(([one]) => one === event.target);
+      if (preset) for (const country of preset[1]) country.checked = event.target.checked;
       sessionStorage.setItem(kept, JSON.stringify(read()));
       refresh();
     });

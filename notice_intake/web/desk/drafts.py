@@ -17,7 +17,8 @@ from ...flows.views import CaseFile, DecisionView
 from ..texts import Texts
 from . import words
 
-#: A shortcut for a whole group of countries; ticking one means ticking all of its members.
+#: A shortcut for a whole group of countries. With scripts it ticks its members, which can be unticked again, and is not
+#: sent; a browser without scripts sends it, and it means all of its members.
 PRESETS = {"EU": EU, "EEA": EEA}
 _UNGROUPED = "other"
 
