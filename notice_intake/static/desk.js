@@ -75,9 +75,7 @@
     if (event.defaultPrevented || event.isComposing) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && decision) {
       event.preventDefault();
-      const ask = event.target.closest("#ni-ask-form");
-      if (ask) return ask.requestSubmit();
-      return decision.requestSubmit($("[data-decide]"));
+      return decision.requestSubmit($(event.target.closest("#ni-ask-form") ? "[data-ask]" : "[data-decide]"));
     }
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
     if (event.key === "Escape") { if (typing) typing.blur(); $$(".ni-menu[open]").forEach((menu) => { menu.open = false; }); }
@@ -114,14 +112,19 @@
     if (next) next.focus();
   });
 
-  // The form: what was typed survives, counters count, keywords follow the category.
+  // The form: what was typed survives, for whoever typed it; counters count, keywords follow the category.
+  const draftOf = (id) => `notice-intake:${desk.dataset.who}:${id}`;
   if (decision) {
     // A group of countries says itself how many of its countries are ticked, so only these are sent.
     const presets = $$("[data-preset]", decision).map((one) => [one, one.dataset.preset.split(" ").map((code) => $(`[name=territories][value=${code}]`, decision))]);
     for (const [one] of presets) one.removeAttribute("name");
-    const kept = `notice-intake:${decision.dataset.draft}`;
-    const fields = $$("input:not([type=hidden]), textarea, select", decision);
-    const read = () => fields.map((field) => (/radio|checkbox/.test(field.type) ? field.checked : field.value));
+    const kept = draftOf(decision.dataset.draft), ask = $("#ni-ask");
+    // The question's fields are among them: they belong to this form.
+    const fields = [...decision.elements].filter((field) => field.name && field.matches("input:not([type=hidden]), textarea, select"));
+    const ticks = (field) => /radio|checkbox/.test(field.type);
+    const called = (field) => (ticks(field) ? `${field.name}=${field.value}` : field.name);
+    const value = (field) => (ticks(field) ? field.checked : field.value);
+    const read = () => Object.fromEntries(fields.map((field) => [called(field), value(field)]));
     const fresh = read();
     const refresh = () => {
       for (const counter of $$("[data-counter]", decision)) {
@@ -137,14 +140,24 @@
         if (group.dataset.group === category) group.open = true;
       }
     };
-    const restore = (values) => fields.forEach((field, i) => { if (/radio|checkbox/.test(field.type)) field.checked = values[i]; else field.value = values[i]; });
-    const old = JSON.parse(sessionStorage.getItem(kept) || "null");
-    if (old && old.length === fresh.length && String(old) !== String(fresh) && !$("#ni-problem")) { restore(old); $("[data-restored]").hidden = false; }
+    const restore = (values) => {
+      for (const field of fields) if (called(field) in values) field[ticks(field) ? "checked" : "value"] = values[called(field)];
+      if (ask && $("#question").value) ask.open = true;
+    };
+    const old = JSON.parse(sessionStorage.getItem(kept) || "{}");
+    const keep = (values) => sessionStorage.setItem(kept, JSON.stringify(values));
+    if ($("[data-notice=asked]")) { for (const name of Object.keys(old)) if (name.startsWith("question")) delete old[name]; keep(old); }
+    // What the server sent back is newer than what was kept.
+    if ("returned" in decision.dataset) keep(fresh);
+    else if (fields.some((field) => called(field) in old && old[called(field)] !== value(field))) {
+      restore(old);
+      $("[data-restored]").hidden = false;
+    }
     $("[data-forget]").addEventListener("click", () => { sessionStorage.removeItem(kept); restore(fresh); refresh(); $("[data-restored]").hidden = true; $("#facts").focus(); });
-    decision.addEventListener("input", (event) => {
+    $("#ni-deciding").addEventListener("input", (event) => {
       const preset = presets.find(([one]) => one === event.target);
       if (preset) for (const country of preset[1]) country.checked = event.target.checked;
-      sessionStorage.setItem(kept, JSON.stringify(read()));
+      keep(read());
       refresh();
     });
     decision.addEventListener("submit", (event) => {
@@ -155,7 +168,7 @@
     refresh();
   }
   const done = $("[data-notice=decided]");
-  if (done) sessionStorage.removeItem(`notice-intake:${done.dataset.case}`);
+  if (done) sessionStorage.removeItem(draftOf(done.dataset.case));
 
   for (const button of $$("[data-copy]")) if (navigator.clipboard) {
     button.hidden = false;

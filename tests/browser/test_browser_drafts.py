@@ -49,3 +49,70 @@ def test_a_group_of_countries_is_ticked_by_its_countries(come: Callable[..., Any
     assert (whole.is_checked(), wider.is_checked()) == (True, False)
     whole.uncheck()
     assert page.locator("[name=territories]:checked").count() == 2
+
+
+def test_a_refused_question_takes_nothing_from_the_decision(come: Callable[..., Any]) -> None:
+    page = come()
+    press_and_arrive(page, "n")
+    page.locator("#facts").fill("Placeholder facts.")
+    page.locator("h1").click()
+    page.keyboard.press("a")
+    page.locator("#question").fill("Which one?")
+    with page.expect_navigation():
+        page.keyboard.press("Control+Enter")
+    assert page.locator("#ni-ask .ni-problem").is_visible()
+    for _ in range(2):
+        assert page.locator("#facts").input_value() == "Placeholder facts."
+        assert page.locator("#question").input_value() == "Which one?"
+        page.goto(page.url.removesuffix("/question"))
+    page.locator("#explanation").fill("Typed later.")
+    page.reload()
+    assert page.locator("#facts").input_value() == "Placeholder facts."
+    assert page.locator("#explanation").input_value() == "Typed later."
+
+
+def test_a_question_survives_the_other_buttons_and_goes_when_it_is_asked(come: Callable[..., Any]) -> None:
+    page = come()
+    press_and_arrive(page, "n")
+    page.locator("#facts").fill("Placeholder facts.")
+    page.locator("h1").click()
+    page.keyboard.press("a")
+    page.locator("#question_reason").select_option("not_precise")
+    page.locator("#question").fill("Which one?")
+    page.locator("h1").click()
+    press_and_arrive(page, "c")
+    assert page.locator("[data-notice=extended]").is_visible()
+    assert page.locator("#question").is_visible()
+    assert page.locator("#question").input_value() == "Which one?"
+    assert page.locator("#question_reason").input_value() == "not_precise"
+    page.locator("[name=question_to]").first.check()
+    click_and_arrive(page, "[data-ask]")
+    assert page.locator("[data-notice=asked]").is_visible()
+    assert page.locator("#facts").input_value() == "Placeholder facts."
+    assert page.locator("#question").count() == 0 or page.locator("#question").input_value() == ""
+
+
+def test_what_one_person_typed_does_not_come_to_the_next(come: Callable[..., Any], base: str) -> None:
+    page = come("mona")
+    click_and_arrive(page, "[data-row]")
+    page.locator("#facts").fill("Placeholder facts.")
+    page.context.add_cookies([{"name": "who", "value": "marc", "url": base}])
+    page.reload()
+    assert page.locator("#facts").input_value() == ""
+    assert not page.locator("[data-restored]").is_visible()
+    page.context.add_cookies([{"name": "who", "value": "mona", "url": base}])
+    page.reload()
+    assert page.locator("#facts").input_value() == "Placeholder facts."
+
+
+def test_without_scripts_no_button_takes_what_was_typed(come: Callable[..., Any]) -> None:
+    page = come(java_script_enabled=False)
+    click_and_arrive(page, ".ni-next button")
+    page.locator("#facts").fill("Placeholder facts.")
+    page.locator("#ni-ask summary").click()
+    page.locator("#question").fill("Which one?")
+    click_and_arrive(page, page.get_by_role("button", name="Show blurred"))
+    assert page.locator("#question").input_value() == "Which one?"
+    click_and_arrive(page, "[data-ask]")
+    assert page.locator("#facts").input_value() == "Placeholder facts."
+    assert page.locator("#question").input_value() == "Which one?"

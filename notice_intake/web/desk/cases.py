@@ -14,7 +14,7 @@ from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
 from .. import fault_words
 from ..texts import N_
-from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
+from .drafts import PRESETS, Form, first_form, keyword_groups, sent_form, told
 from .filters import filter_args, read_filter
 from .hostile import local_medium
 from .notices import Notice, leave
@@ -49,8 +49,7 @@ def look(case_id: str) -> ResponseReturnValue:
         viewing.revealed(desk.mount, file.row.id, step=veil, moderator=desk.moderator, now=desk.now)
     if "version" not in request.form:
         return case_page(file, veil=veil)
-    form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
-    return case_page(file, form=form, veil=veil)
+    return case_page(file, form=sent_form(request.form, "look"), veil=veil)
 
 
 def claim(case_id: str) -> ResponseReturnValue:
@@ -118,6 +117,7 @@ def case_page(
     """Answer with the page of a case; ``form`` holds what was typed, which is never lost."""
     desk, row = current_desk(), file.row
     form = form or first_form(file)
+    changes = _changes(file, form) if changed else None
     until = row.claim.until if row.claim else None
     held = row.claim if row.claim and until and until > desk.now else None
     return page(
@@ -128,7 +128,8 @@ def case_page(
         args=filter_args(read_filter(request.args)),
         form=form,
         problem=problem,
-        changes=_changes(file, form) if changed else None,
+        changes=changes,
+        meanwhile=next((one.actor for one in reversed(changes or ()) if one.action == "decision.recorded"), ""),
         veil=veil if veil in VEILS else VEILS[0],
         held=held,
         mine=held is not None and held.moderator_id == desk.moderator.id,

@@ -11,7 +11,7 @@ from ...errors import Conflict, DocumentRefused, NotPermitted, StaleVersion
 from ...flows import decide
 from ..texts import N_
 from .cases import case_page, conflict_told, open_file
-from .drafts import Form, read_count, read_draft, told
+from .drafts import sent_form, told
 from .filters import filter_args, read_filter
 from .notices import Notice, leave
 from .queue import go_next
@@ -30,7 +30,7 @@ def decision(case_id: str) -> ResponseReturnValue:
     """Record a decision and go on; whatever is refused comes back with everything that was typed."""
     require(DECIDES)
     desk = current_desk()
-    form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
+    form = sent_form(request.form, "decision")
     try:
         taken = decide.decide(
             desk.mount, case_id, form.draft, moderator=desk.moderator, version=form.version, now=desk.now
