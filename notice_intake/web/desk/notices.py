@@ -37,6 +37,7 @@ MESSAGES = {
     "agency_endpoint_off": N_("Callbacks to this address wait. None is lost."),
     "agency_key_revoked": N_("The key is revoked. It fails on its next use."),
     "agency_key_expiry": N_("The key's last day is set."),
+    "agency_key_endless": N_("The key has no last day any more."),
     "replayed_many": N_("They will be sent again now, in their order."),
     "replayed_none": N_("There is nothing to send again."),
     "enabled": N_("The endpoint is in use again. What has waited leaves now, in order."),
