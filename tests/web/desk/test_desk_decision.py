@@ -165,6 +165,15 @@ def test_undo_is_offered_only_while_it_is_possible(desk: DeskHouse, mona: Visito
     assert "It is too late to undo this" in late.text
 
 
+def test_the_banner_does_not_call_immediate_what_was_decided_earlier(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
+    desk.clock.forward(seconds=31)
+    late = mona.open("/").text
+    assert "It takes effect at once." not in late
+    assert "It can no longer be undone." in late
+
+
 def test_an_order_takes_effect_at_once(desk: DeskHouse, mona: Visitor) -> None:
     case_id = desk.order("https://video.example/1")
     after = mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
