@@ -94,7 +94,7 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
         return None
     mount = mount_of()
     moderator = mount.moderators.current()
-    if request.endpoint and request.endpoint.endswith((".preview_entry", ".confirm_entry")):
+    if request.endpoint and request.endpoint.endswith((".preview_entry", ".confirm_entry", ".change_entry")):
         allow_large(request, limit=mount.settings.max_entry_bytes)
     if moderator is None:
         return redirect(mount.moderators.login_url(this_page()), 303)
