@@ -13,17 +13,19 @@ from werkzeug.http import dump_options_header
 
 from ...core.catalogue import ALL_CATEGORIES
 from ...core.journal import Actor
+from ...core.queue import QueueFilter
 from ...errors import DocumentRefused, FieldError, ReferenceTaken
 from ...flows import desk_queries
 from ...flows.entries import enter, original
 from ...flows.entry_plan import file_of, plan, text_of
-from ...flows.entry_values import WAYS, EnteredFile, EntryBlocked, Plan, Wish
+from ...flows.entry_values import WAYS, Entered, EnteredFile, EntryBlocked, Plan, Wish
 from ...formats.csv_referrals import template
 from ..fault_words import told
 from ..texts import N_
 from . import held, words
 from .notices import Notice, leave
 from .presenting import page
+from .queue import found_by
 from .request import DECIDES, current_desk, require, see_other
 
 #: As many items are shown of a table; of what there is a choice in, all.
@@ -107,9 +109,24 @@ def confirm() -> ResponseReturnValue:
         entered = enter(desk.mount, found, by=by, now=desk.now)
     except (EntryBlocked, ReferenceTaken):
         return _preview_page(found, status=422, tried=True)
+    return _stored(entered)
+
+
+def _stored(entered: Entered) -> ResponseReturnValue:
+    """Lead to what was stored: to the queue, or to the case that had its answer already."""
+    desk, code = current_desk(), "entered" if entered.referrals else "entered_before"
     ids = [referral_id for _, referral_id in (*entered.referrals, *entered.here)]
-    target = url_for(".queue", search=ids[0]) if len(ids) == 1 else url_for(".queue", agency=entered.agency_id)
-    return leave(desk, see_other(target), Notice("entered" if entered.referrals else "entered_before"))
+    if len(ids) > 1:
+        return leave(desk, see_other(url_for(".queue", agency=entered.agency_id)), Notice(code))
+    places = found_by(QueueFilter(search=ids[0]))
+    rows = [row for found in places.values() for row in found.rows]
+    if "open" in places or not rows:
+        return leave(desk, see_other(url_for(".queue", search=ids[0])), Notice(code))
+    notice = Notice("entered_answered" if entered.referrals else code, outcome=rows[0].outcome or "")
+    if len(rows) == 1:
+        return leave(desk, see_other(url_for(".case", case_id=rows[0].id)), notice)
+    target = url_for(".queue", search=ids[0], state=next(iter(places)))
+    return leave(desk, see_other(target), replace(notice, outcome=""))
 
 
 def change() -> ResponseReturnValue:

@@ -28,6 +28,7 @@ MESSAGES = {
     "extended": N_("Your claim is extended."),
     "asked": N_("The agency is asked. The case is free until it answers."),
     "entered": N_("It is stored, and waits in the queue."),
+    "entered_answered": N_("It is stored. The case was decided before; that decision answers it."),
     "entered_before": N_("It was here already. Nothing was stored twice."),
     "replayed": N_("It will be tried again now."),
     "agency_revoked": N_("Nothing opens a door for this agency any more."),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 from desk_house import DeskHouse, Visitor
 from test_desk_entering import DATA, NOTICE, rows, shown
 
+from notice_intake.flows.work import work
+
+FILED = {"category": NOTICE["category"]}
 MAIL = ("unit.eml", (DATA / "unit.eml").read_bytes())
 
 
@@ -69,3 +74,22 @@ def test_rows_of_which_none_can_be_stored_offer_no_button(desk: DeskHouse, mona:
     page = shown(mona, ("t.csv", raw), agency_name="Unit One", **NOTICE)
     assert "Write yes or no." in page.text
     assert store_buttons(page) == []
+
+
+def test_a_link_that_was_decided_before_leads_to_its_case_and_says_the_answer(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    decided = {"outcome": "removed", "facts": "Placeholder facts.", "explanation": "Placeholder explanation.", **FILED}
+    mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **decided)
+    desk.clock.forward(seconds=60)
+    work(desk.mount, stop=Event(), once=True)
+    done = mona.send(shown(mona, text="https://video.example/1", agency_name="Unit One", **NOTICE), "/enter/confirm")
+    assert done.found("article", data_case=case_id)
+    assert "Removed. It is stored. The case was decided before; that decision answers it." in done.text
+    same = mona.send(shown(mona, text="https://video.example/1", agency_name="Unit One", **NOTICE), "/enter/confirm")
+    assert same.found("article", data_case=case_id)
+    assert "was here already" in same.text
+    # A new link beside it waits in the queue, as before.
+    text = "https://video.example/1\nhttps://video.example/2"
+    both = mona.send(shown(mona, text=text, agency_name="Unit One", **NOTICE), "/enter/confirm")
+    assert "It is stored, and waits in the queue." in both.text
+    assert "1 in “Closed”" in both.text
