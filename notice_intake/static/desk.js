@@ -78,7 +78,10 @@
       return decision.requestSubmit($(event.target.closest("#ni-ask-form") ? "[data-ask]" : "[data-decide]"));
     }
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
-    if (event.key === "Escape") { if (typing) typing.blur(); $$(".ni-menu[open]").forEach((menu) => { menu.open = false; }); }
+    if (event.key === "Escape") {
+      if (typing) typing.blur();
+      for (const menu of $$(".ni-menu[open]")) { menu.open = false; if (menu.contains(event.target)) $("summary", menu).focus(); }
+    }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open || desk.dataset.keys === "off") return;
     const digit = !event.shiftKey && /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
     const outcome = digit && decision && $$("[name=outcome]", decision)[digit[1] - 1];
@@ -175,26 +178,45 @@
     button.addEventListener("click", async () => { await navigator.clipboard.writeText(button.dataset.copy); write($("[data-says]"), button.dataset.done); button.title = button.dataset.done; });
   }
 
-  // The queue: filters apply at once; the page keeps itself fresh unless somebody points at it or stops it.
-  const filter = $("#ni-filter");
+  // The queue: filters apply at once, by keyboard on Enter or on leaving the list, and the focus comes back to them.
+  const filter = $("#ni-filter"), back = "notice-intake:focus";
   if (filter) {
-    filter.addEventListener("change", (event) => { if (event.target.matches("select")) filter.requestSubmit(); });
+    let key = "", changed = false;
+    const apply = (one) => { sessionStorage.setItem(back, one.id); filter.requestSubmit(); };
+    const list = (type, act) => filter.addEventListener(type, (event) => { if (event.target.matches("select")) act(event); });
+    list("pointerdown", () => { key = ""; });
+    list("keydown", (event) => { key = event.key; if (key === "Enter" && changed) { event.preventDefault(); apply(event.target); } });
+    list("change", (event) => { if (key && key !== "Enter") changed = true; else apply(event.target); });
+    list("focusout", (event) => { if (changed) apply(event.relatedTarget || event.target); });
+    const again = document.getElementById(sessionStorage.getItem(back));
+    if (again && filter.contains(again)) { filter.closest("details").open = true; again.focus(); }
+    sessionStorage.removeItem(back);
     filter.addEventListener("submit", () => { for (const field of filter.elements) if (field.name && !field.value) field.disabled = true; });
     addEventListener("pageshow", () => { for (const field of filter.elements) field.disabled = false; });
   }
+  // It keeps itself fresh unless somebody points at it or stops it, says where it could not, and leaves the focus.
   const live = $("[data-live]");
+  let since = now();
+  const time = (at, length) => new Date(at).toISOString().slice(11, length);
+  const like = (one, root) => ["id", "href", "formaction"].map((name) => one.hasAttribute(name) && $(`[${name}="${CSS.escape(one.getAttribute(name))}"]`, root)).find(Boolean);
   async function refreshQueue() {
-    if (document.hidden || !$("[data-live-switch]").checked || $("#ni-queue:hover") || help.open) return;
-    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" }).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const row = document.activeElement.closest(".ni-row"), at = row && row.id;
-    for (const selector of ["#ni-queue", "#ni-counts", ".ni-tabs"]) { const fresh = $(selector, page); if (fresh) $(selector).replaceWith(document.adoptNode(fresh)); }
+    if (document.hidden || !$("[data-live-switch]").checked || help.open) return;
+    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual" }).catch(() => null);
+    const stale = $("[data-stale]"), fine = Boolean(answer && answer.ok);
+    stale.hidden = fine;
+    if (!fine) return write($("a", stale), stale.dataset[answer && answer.status < 500 ? "out" : "silent"].replace("{time}", time(since, 16)));
+    if ($("#ni-queue:hover")) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), held = document.activeElement;
+    for (const selector of ["#ni-queue", "#ni-counts", ".ni-tabs"]) {
+      const fresh = $(selector, page), old = $(selector), row = old.contains(held) && held.closest(".ni-row");
+      if (!fresh) continue;
+      const mine = old.contains(held) && (like(held, fresh) || (row && $(`#${row.id} [data-row]`, fresh)) || $("#ni-main"));
+      old.replaceWith(document.adoptNode(fresh));
+      if (mine) mine.focus({ preventScroll: true });
+    }
     ahead = Date.parse($(".ni", page).dataset.now) - Date.now();
-    const again = at && document.getElementById(at);
-    if (again) $("[data-row]", again).focus({ preventScroll: true });
     const text = $("[data-live-at]");
-    write(text, text.dataset.text.replace("{time}", new Date(now()).toISOString().slice(11, 19)));
+    write(text, text.dataset.text.replace("{time}", time(since = now(), 19)));
     tick();
   }
   if (live) { live.hidden = false; setInterval(refreshQueue, 20000); }
