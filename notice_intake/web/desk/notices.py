@@ -61,6 +61,8 @@ class Notice:
     code: str
     case_id: str = ""
     outcome: str = ""
+    #: The decision that was taken, which is the one that the banner's button undoes.
+    decision: str = ""
     #: When the undo window ends, as ISO 8601; empty where there is none.
     until: str = ""
     #: Something further to be told, a code of ``MESSAGES``.
@@ -89,6 +91,9 @@ def take(desk: Desk) -> Notice | None:
     raw = request.cookies.get(_COOKIE)
     if not raw:
         return None
+    if g.pop("notice_intake_outdated", False):
+        g.notice_intake_notice = "spent"
+        return None
     try:
         found = cast(dict[str, str], desk.mount.secrets.serializer(_PURPOSE).loads(raw, max_age=_KEPT))
         who, notice = found.pop("who"), Notice(**found)
@@ -99,6 +104,11 @@ def take(desk: Desk) -> Notice | None:
     if until is None or until <= desk.now or who != desk.moderator.id:
         g.notice_intake_notice = "spent"
     return notice if who == desk.moderator.id else None
+
+
+def forget() -> None:
+    """Show the waiting notice no more: what it tells is no longer so."""
+    g.notice_intake_outdated = True
 
 
 def clear_spent(response: Response) -> None:

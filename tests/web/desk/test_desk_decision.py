@@ -269,3 +269,16 @@ def test_a_question_about_a_case_that_was_decided_meanwhile_is_kept(
         assert "Nothing was decided" not in back.text
         assert "Typed facts." in back.html
     assert len(back.found("div", id="ni-problem")) == 1
+
+
+def test_a_banner_undoes_its_own_decision_and_no_other(desk: DeskHouse, mona: Visitor, marc: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    banner = mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
+    marc.send(marc.open(f"/cases/{case_id}"), "/undo")
+    page = marc.open(f"/cases/{case_id}")
+    marc.send(page, "/decision", then="queue", outcome="no_action", facts="Other facts.")
+    late = mona.send(banner, "/undo")
+    assert late.status == 409
+    assert "Nothing was undone: Marc Exemple decided this meanwhile." in late.text
+    assert "Other facts." in mona.open(f"/cases/{case_id}").text
+    assert "The decision is undone." in mona.send(late, "/undo").text
