@@ -170,6 +170,7 @@
     });
     refresh();
   }
+  for (const button of $$("[data-alone]")) button.removeAttribute("form");
   const done = $("[data-notice=decided]");
   if (done) sessionStorage.removeItem(draftOf(done.dataset.case));
 
@@ -182,7 +183,7 @@
   const filter = $("#ni-filter"), back = "notice-intake:focus";
   if (filter) {
     let key = "", changed = false;
-    const apply = (one) => { sessionStorage.setItem(back, one.id); filter.requestSubmit(); };
+    const apply = (one) => { changed = false; sessionStorage.setItem(back, one.id); filter.requestSubmit(); };
     const list = (type, act) => filter.addEventListener(type, (event) => { if (event.target.matches("select")) act(event); });
     list("pointerdown", () => { key = ""; });
     list("keydown", (event) => { key = event.key; if (key === "Enter" && changed) { event.preventDefault(); apply(event.target); } });
