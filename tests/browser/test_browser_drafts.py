@@ -113,6 +113,8 @@ def test_without_scripts_no_button_takes_what_was_typed(come: Callable[..., Any]
     page.locator("#question").fill("Which one?")
     click_and_arrive(page, page.get_by_role("button", name="Show blurred"))
     assert page.locator("#question").input_value() == "Which one?"
-    click_and_arrive(page, "[data-ask]")
-    assert page.locator("#facts").input_value() == "Placeholder facts."
-    assert page.locator("#question").input_value() == "Which one?"
+    for button in ("[data-ask]", "[data-alone]"):
+        click_and_arrive(page, button)
+        assert page.locator("#facts").input_value() == "Placeholder facts."
+        assert page.locator("#question").input_value() == "Which one?"
+    assert page.locator("[data-notice=extended]").is_visible()

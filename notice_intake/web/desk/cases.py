@@ -17,7 +17,7 @@ from ..texts import N_
 from .drafts import PRESETS, Form, first_form, keyword_groups, sent_form, told
 from .filters import filter_args, read_filter
 from .hostile import local_medium
-from .notices import Notice, leave
+from .notices import Notice, instead, leave
 from .presenting import page
 from .request import DECIDES, Desk, current_desk, require, see_other
 
@@ -161,6 +161,10 @@ def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseRet
         act(desk)
     except Conflict as problem:
         return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
+    if code in ("claimed", "extended") and "version" in request.form:
+        if code == "extended":
+            instead(Notice(code))
+        return case_page(open_file(case_id), form=sent_form(request.form, code))
     args = filter_args(read_filter(request.args))
     target = url_for(".queue", **args) if code == "released" else url_for(".case", case_id=case_id, **args)
     # Having claimed shows by itself; the rest is told.

@@ -13,7 +13,7 @@ from ..texts import N_
 from .cases import case_page, conflict_told, open_file
 from .drafts import sent_form, told
 from .filters import filter_args, read_filter
-from .notices import Notice, forget, leave
+from .notices import Notice, instead, leave
 from .queue import go_next
 from .request import DECIDES, current_desk, require, see_other
 
@@ -62,7 +62,7 @@ def undo(case_id: str) -> ResponseReturnValue:
     desk, file = current_desk(), open_file(case_id)
     standing = next((one for one in file.decisions if one.undone_at is None), None)
     if standing is not None and request.form.get("decision", standing.id) != standing.id:
-        forget()
+        instead(None)
         said = N_("Nothing was undone: %(name)s decided this meanwhile.")
         return case_page(file, status=409, problem=desk.texts.gettext(said, name=standing.moderator))
     try:

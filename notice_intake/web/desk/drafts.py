@@ -36,7 +36,7 @@ class Form:
     errors: tuple[tuple[str, str], ...] = ()
     #: The question to an agency, as far as it was typed.
     question: Question = field(default_factory=Question)
-    #: By which form it came, ``decision``, ``question`` or ``look``; empty on a fresh page.
+    #: By which form it came, ``decision``, ``question``, ``look`` or a verb of the claim; empty on a fresh page.
     sent: str = ""
 
     def error(self, field: str) -> str:

@@ -88,11 +88,12 @@ def leave(desk: Desk, response: Response, notice: Notice) -> Response:
 
 def take(desk: Desk) -> Notice | None:
     """Return what there is to tell, once; a decision that can still be undone stays until it no longer can."""
+    if "notice_intake_instead" in g:
+        g.notice_intake_notice = "spent"
+        here: Notice | None = g.pop("notice_intake_instead")
+        return here
     raw = request.cookies.get(_COOKIE)
     if not raw:
-        return None
-    if g.pop("notice_intake_outdated", False):
-        g.notice_intake_notice = "spent"
         return None
     try:
         found = cast(dict[str, str], desk.mount.secrets.serializer(_PURPOSE).loads(raw, max_age=_KEPT))
@@ -106,9 +107,9 @@ def take(desk: Desk) -> Notice | None:
     return notice if who == desk.moderator.id else None
 
 
-def forget() -> None:
-    """Show the waiting notice no more: what it tells is no longer so."""
-    g.notice_intake_outdated = True
+def instead(notice: Notice | None) -> None:
+    """Have this very answer show ``notice``, or nothing, in place of what waits to be told."""
+    g.notice_intake_instead = notice
 
 
 def clear_spent(response: Response) -> None:
