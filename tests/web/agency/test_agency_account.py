@@ -298,7 +298,7 @@ def test_another_agencys_key_is_not_found_under_this_one(host, unit, eng):
     token = dict(eng.open("/agencies").form("/preferences").fields)["csrf"]
     for verb in ("revoke", "expiry"):
         path = f"/notices/desk/agencies/{unit}/keys/{key.key_id}/{verb}"
-        assert eng.client.post(path, data={"csrf": token}).status_code == 404
+        assert eng.client.post(path, data={"csrf": token, "end": "none"}).status_code == 404
     assert eng.open("/agencies/agy_none").status == 404
 
 
