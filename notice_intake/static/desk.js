@@ -75,12 +75,13 @@
     if (event.defaultPrevented || event.isComposing) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && decision) {
       event.preventDefault();
-      const ask = event.target.closest("#ni-ask-form");
-      if (ask) return ask.requestSubmit();
-      return decision.requestSubmit($("[data-decide]"));
+      return decision.requestSubmit($(event.target.closest("#ni-ask-form") ? "[data-ask]" : "[data-decide]"));
     }
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
-    if (event.key === "Escape") { if (typing) typing.blur(); $$(".ni-menu[open]").forEach((menu) => { menu.open = false; }); }
+    if (event.key === "Escape") {
+      if (typing) typing.blur();
+      for (const menu of $$(".ni-menu[open]")) { menu.open = false; if (menu.contains(event.target)) $("summary", menu).focus(); }
+    }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open || desk.dataset.keys === "off") return;
     const digit = !event.shiftKey && /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
     const outcome = digit && decision && $$("[name=outcome]", decision)[digit[1] - 1];
@@ -114,11 +115,19 @@
     if (next) next.focus();
   });
 
-  // The form: what was typed survives, counters count, keywords follow the category.
+  // The form: what was typed survives, for whoever typed it; counters count, keywords follow the category.
+  const draftOf = (id) => `notice-intake:${desk.dataset.who}:${id}`;
   if (decision) {
-    const kept = `notice-intake:${decision.dataset.draft}`;
-    const fields = $$("input:not([type=hidden]), textarea, select", decision);
-    const read = () => fields.map((field) => (/radio|checkbox/.test(field.type) ? field.checked : field.value));
+    // A group of countries says itself how many of its countries are ticked, so only these are sent.
+    const presets = $$("[data-preset]", decision).map((one) => [one, one.dataset.preset.split(" ").map((code) => $(`[name=territories][value=${code}]`, decision))]);
+    for (const [one] of presets) one.removeAttribute("name");
+    const kept = draftOf(decision.dataset.draft), ask = $("#ni-ask");
+    // The question's fields are among them: they belong to this form.
+    const fields = [...decision.elements].filter((field) => field.name && field.matches("input:not([type=hidden]), textarea, select"));
+    const ticks = (field) => /radio|checkbox/.test(field.type);
+    const called = (field) => (ticks(field) ? `${field.name}=${field.value}` : field.name);
+    const value = (field) => (ticks(field) ? field.checked : field.value);
+    const read = () => Object.fromEntries(fields.map((field) => [called(field), value(field)]));
     const fresh = read();
     const refresh = () => {
       for (const counter of $$("[data-counter]", decision)) {
@@ -126,6 +135,7 @@
         write(counter, length ? `${length} / ${limit}` : counter.dataset.hint || (counter.dataset.hint = counter.textContent));
         counter.toggleAttribute("data-over", length > limit);
       }
+      for (const [one, countries] of presets) one.checked = countries.every((country) => country.checked);
       const category = $("#category").value;
       for (const group of $$("[data-group]", decision)) {
         const ticked = $(":checked", group);
@@ -133,14 +143,24 @@
         if (group.dataset.group === category) group.open = true;
       }
     };
-    const restore = (values) => fields.forEach((field, i) => { if (/radio|checkbox/.test(field.type)) field.checked = values[i]; else field.value = values[i]; });
-    const old = JSON.parse(sessionStorage.getItem(kept) || "null");
-    if (old && old.length === fresh.length && String(old) !== String(fresh) && !$("#ni-problem")) { restore(old); $("[data-restored]").hidden = false; }
+    const restore = (values) => {
+      for (const field of fields) if (called(field) in values) field[ticks(field) ? "checked" : "value"] = values[called(field)];
+      if (ask && $("#question").value) ask.open = true;
+    };
+    const old = JSON.parse(sessionStorage.getItem(kept) || "{}");
+    const keep = (values) => sessionStorage.setItem(kept, JSON.stringify(values));
+    if ($("[data-notice=asked]")) { for (const name of Object.keys(old)) if (name.startsWith("question")) delete old[name]; keep(old); }
+    // What the server sent back is newer than what was kept.
+    if ("returned" in decision.dataset) keep(fresh);
+    else if (fields.some((field) => called(field) in old && old[called(field)] !== value(field))) {
+      restore(old);
+      $("[data-restored]").hidden = false;
+    }
     $("[data-forget]").addEventListener("click", () => { sessionStorage.removeItem(kept); restore(fresh); refresh(); $("[data-restored]").hidden = true; $("#facts").focus(); });
-    decision.addEventListener("input", (event) => {
-      const preset = event.target.dataset.preset;
-      if (preset) for (const code of preset.split(" ")) $(`[name=territories][value=${code}]`, decision).checked = event.target.checked;
-      sessionStorage.setItem(kept, JSON.stringify(read()));
+    $("#ni-deciding").addEventListener("input", (event) => {
+      const preset = presets.find(([one]) => one === event.target);
+      if (preset) for (const country of preset[1]) country.checked = event.target.checked;
+      keep(read());
       refresh();
     });
     decision.addEventListener("submit", (event) => {
@@ -150,34 +170,54 @@
     });
     refresh();
   }
+  for (const button of $$("[data-alone]")) button.removeAttribute("form");
   const done = $("[data-notice=decided]");
-  if (done) sessionStorage.removeItem(`notice-intake:${done.dataset.case}`);
+  if (done) sessionStorage.removeItem(draftOf(done.dataset.case));
 
   for (const button of $$("[data-copy]")) if (navigator.clipboard) {
     button.hidden = false;
     button.addEventListener("click", async () => { await navigator.clipboard.writeText(button.dataset.copy); write($("[data-says]"), button.dataset.done); button.title = button.dataset.done; });
   }
 
-  // The queue: filters apply at once; the page keeps itself fresh unless somebody points at it or stops it.
-  const filter = $("#ni-filter");
+  // The queue: filters apply at once, by keyboard on Enter or on leaving the list, and the focus comes back to them.
+  const filter = $("#ni-filter"), back = "notice-intake:focus";
   if (filter) {
-    filter.addEventListener("change", (event) => { if (event.target.matches("select")) filter.requestSubmit(); });
+    let key = "", changed = false;
+    const apply = (one) => { changed = false; sessionStorage.setItem(back, one.id); filter.requestSubmit(); };
+    const list = (type, act) => filter.addEventListener(type, (event) => { if (event.target.matches("select")) act(event); });
+    list("pointerdown", () => { key = ""; });
+    list("keydown", (event) => { key = event.key; if (key === "Enter" && changed) { event.preventDefault(); apply(event.target); } });
+    list("change", (event) => { if (key && key !== "Enter") changed = true; else apply(event.target); });
+    list("focusout", (event) => { if (changed) apply(event.relatedTarget || event.target); });
+    const again = document.getElementById(sessionStorage.getItem(back));
+    if (again && filter.contains(again)) { filter.closest("details").open = true; again.focus(); }
+    sessionStorage.removeItem(back);
     filter.addEventListener("submit", () => { for (const field of filter.elements) if (field.name && !field.value) field.disabled = true; });
     addEventListener("pageshow", () => { for (const field of filter.elements) field.disabled = false; });
   }
+  // It keeps itself fresh unless somebody points at it or stops it, says where it could not, and leaves the focus.
   const live = $("[data-live]");
+  let since = now();
+  const time = (at, length) => new Date(at).toISOString().slice(11, length);
+  const like = (one, root) => ["id", "href", "formaction"].map((name) => one.hasAttribute(name) && $(`[${name}="${CSS.escape(one.getAttribute(name))}"]`, root)).find(Boolean);
   async function refreshQueue() {
-    if (document.hidden || !$("[data-live-switch]").checked || $("#ni-queue:hover") || help.open) return;
-    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" }).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const row = document.activeElement.closest(".ni-row"), at = row && row.id;
-    for (const selector of ["#ni-queue", "#ni-counts", ".ni-tabs"]) { const fresh = $(selector, page); if (fresh) $(selector).replaceWith(document.adoptNode(fresh)); }
+    if (document.hidden || !$("[data-live-switch]").checked || help.open) return;
+    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "manual" }).catch(() => null);
+    const stale = $("[data-stale]"), fine = Boolean(answer && answer.ok);
+    stale.hidden = fine;
+    if (!fine) return write($("a", stale), stale.dataset[answer && answer.status < 500 ? "out" : "silent"].replace("{time}", time(since, 16)));
+    if ($("#ni-queue:hover")) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), held = document.activeElement;
+    for (const selector of ["#ni-queue", "#ni-counts", ".ni-tabs"]) {
+      const fresh = $(selector, page), old = $(selector), row = old.contains(held) && held.closest(".ni-row");
+      if (!fresh) continue;
+      const mine = old.contains(held) && (like(held, fresh) || (row && $(`#${row.id} [data-row]`, fresh)) || $("#ni-main"));
+      old.replaceWith(document.adoptNode(fresh));
+      if (mine) mine.focus({ preventScroll: true });
+    }
     ahead = Date.parse($(".ni", page).dataset.now) - Date.now();
-    const again = at && document.getElementById(at);
-    if (again) $("[data-row]", again).focus({ preventScroll: true });
     const text = $("[data-live-at]");
-    write(text, text.dataset.text.replace("{time}", new Date(now()).toISOString().slice(11, 19)));
+    write(text, text.dataset.text.replace("{time}", time(since = now(), 19)));
     tick();
   }
   if (live) { live.hidden = false; setInterval(refreshQueue, 20000); }

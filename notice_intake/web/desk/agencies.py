@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets as random_secrets
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, time
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, NotFound
@@ -21,7 +23,7 @@ from ...flows.claims import actor_of
 from ..agency import words as page_words
 from ..agency.addresses import address_of
 from ..texts import N_
-from .notices import Notice, leave
+from .notices import CookieOptions, Notice, cookie_options, leave
 from .presenting import page
 from .request import REPLAYS, current_desk, require, see_other
 
@@ -30,6 +32,8 @@ KEEPS = REPLAYS
 View = Callable[..., ResponseReturnValue]
 _ID = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+#: The cookie that carries a new link to the page that shows it, and for how many seconds.
+_MADE, _SHOWN_FOR = "notice_intake_made", 300
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{1,80}", re.ASCII)
 
 
@@ -63,7 +67,7 @@ def everyone() -> ResponseReturnValue:
 
 
 def add() -> ResponseReturnValue:
-    """Add an agency and make its onboarding link, which is shown in the answer, once."""
+    """Add an agency and make its onboarding link, which is shown on the agency's page, once."""
     require(KEEPS)
     desk, form = current_desk(), request.form
     name, place, codes = form.get("name", "").strip(), country(form.get("country", "")), form.getlist("instruments")
@@ -75,12 +79,19 @@ def add() -> ResponseReturnValue:
         return _list_page(status=422, typed=form, faults=faults)
     scopes = frozenset(one for one in form.getlist("scopes") if one in page_words.SCOPES)
     made = page_links.make(desk.mount, agency_id, purpose="onboard", now=desk.now, by=by, scopes=scopes or None)
-    return _agency_page(agency_id, made=made, status=201)
+    # The page is left by a redirect, so that loading it again adds nobody twice.
+    response = see_other(url_for(".agency", agency_id=agency_id))
+    told = {"who": desk.moderator.id, **asdict(made), "expires_at": made.expires_at.isoformat()}
+    response.set_cookie(_MADE, desk.mount.secrets.encrypt(json.dumps(told)), max_age=_SHOWN_FOR, **_made_at(agency_id))
+    return response
 
 
 def one(agency_id: str) -> ResponseReturnValue:
-    """Show one agency."""
-    return _agency_page(agency_id)
+    """Show one agency, and a link that has just been made with it."""
+    response = make_response(_agency_page(agency_id, made=_just_made()))
+    if _MADE in request.cookies:
+        response.delete_cookie(_MADE, **_made_at(agency_id))
+    return response
 
 
 def link(agency_id: str) -> ResponseReturnValue:
@@ -176,18 +187,34 @@ def revoke_key(agency_id: str, key_id: str) -> ResponseReturnValue:
 
 
 def expiry(agency_id: str, key_id: str) -> ResponseReturnValue:
-    """Say until when a key is good: to the end of a day, in UTC; an empty day is no end."""
+    """Say until when a key is good: to the end of a day, in UTC; that it has no end is said by a button of its own."""
     require(KEEPS)
     desk, typed = current_desk(), request.form.get("expires", "").strip()
+    endless = request.form.get("end") == "none"
     try:
-        day = datetime.combine(datetime.fromisoformat(typed).date(), time(23, 59, 59), UTC) if typed else None
+        day = None if endless else datetime.combine(datetime.fromisoformat(typed).date(), time(23, 59, 59), UTC)
         agency_desk.set_expiry(
             desk.mount, _known(agency_id), _key(key_id), expires_at=day, now=desk.now, by=actor_of(desk.moderator)
         )
     except (DocumentRefused, ValueError):
-        problem = N_("Choose a day that is still to come. To end a key now, revoke it.")
+        problem = N_("Nothing was changed. Choose a day that is still to come. To end a key now, revoke it.")
         return _agency_page(agency_id, status=422, problem=desk.texts.gettext(problem))
-    return _done(agency_id, "agency_key_expiry")
+    return _done(agency_id, "agency_key_endless" if endless else "agency_key_expiry")
+
+
+def _just_made() -> page_links.Made | None:
+    """Return the link that this person's form has made, which waits in a cookie that only this host can read."""
+    desk = current_desk()
+    try:
+        told = json.loads(desk.mount.secrets.decrypt(request.cookies[_MADE]))
+        whose, until = told.pop("who"), datetime.fromisoformat(told.pop("expires_at"))
+        return page_links.Made(**told, expires_at=until) if whose == desk.moderator.id else None
+    except (SettingsError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _made_at(agency_id: str) -> CookieOptions:
+    return {**cookie_options(), "path": url_for(".agency", agency_id=agency_id)}
 
 
 #: What is said at a field of the form for a new agency.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, g, make_response, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, default_exceptions
 
@@ -18,7 +18,7 @@ from . import agencies, cases, decisions, deliveries, effects, entering, questio
 from .held import allow_large
 from .notices import clear_spent, cookie_options
 from .presenting import HEADERS, STATIC, TEMPLATES, page, template_values
-from .request import SEES, Desk, current_desk, known_desk, local_path, see_other
+from .request import SEES, Desk, current_desk, known_desk, local_path, see_other, this_page
 
 THEMES = ("auto", "light", "dark")
 _YEAR = 365 * 24 * 3600
@@ -95,11 +95,10 @@ def _gate(mount_of: Callable[[], Mount]) -> ResponseReturnValue | None:
         return None
     mount = mount_of()
     moderator = mount.moderators.current()
-    if request.endpoint and request.endpoint.endswith((".preview_entry", ".confirm_entry")):
+    if request.endpoint and request.endpoint.endswith((".preview_entry", ".confirm_entry", ".change_entry")):
         allow_large(request, limit=mount.settings.max_entry_bytes)
     if moderator is None:
-        here = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else url_for(".queue")
-        return redirect(mount.moderators.login_url(local_path(here)), 303)
+        return redirect(mount.moderators.login_url(this_page()), 303)
     g.notice_intake_desk = _desk(mount, moderator)
     if not moderator.roles & SEES:
         raise Forbidden

@@ -14,10 +14,10 @@ from ...flows import claims, desk_queries, viewing
 from ...flows.views import CaseFile, HistoryEntry
 from .. import fault_words
 from ..texts import N_
-from .drafts import PRESETS, Form, first_form, keyword_groups, read_count, read_draft, told
+from .drafts import PRESETS, Form, first_form, keyword_groups, sent_form, told
 from .filters import filter_args, read_filter
 from .hostile import local_medium
-from .notices import Notice, leave
+from .notices import Notice, instead, leave
 from .presenting import page
 from .request import DECIDES, Desk, current_desk, require, see_other
 
@@ -49,8 +49,7 @@ def look(case_id: str) -> ResponseReturnValue:
         viewing.revealed(desk.mount, file.row.id, step=veil, moderator=desk.moderator, now=desk.now)
     if "version" not in request.form:
         return case_page(file, veil=veil)
-    form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
-    return case_page(file, form=form, veil=veil)
+    return case_page(file, form=sent_form(request.form, "look"), veil=veil)
 
 
 def claim(case_id: str) -> ResponseReturnValue:
@@ -118,6 +117,7 @@ def case_page(
     """Answer with the page of a case; ``form`` holds what was typed, which is never lost."""
     desk, row = current_desk(), file.row
     form = form or first_form(file)
+    changes = _changes(file, form) if changed else None
     until = row.claim.until if row.claim else None
     held = row.claim if row.claim and until and until > desk.now else None
     return page(
@@ -128,7 +128,8 @@ def case_page(
         args=filter_args(read_filter(request.args)),
         form=form,
         problem=problem,
-        changes=_changes(file, form) if changed else None,
+        changes=changes,
+        meanwhile=next((one.actor for one in reversed(changes or ()) if one.action == "decision.recorded"), ""),
         veil=veil if veil in VEILS else VEILS[0],
         held=held,
         mine=held is not None and held.moderator_id == desk.moderator.id,
@@ -160,6 +161,10 @@ def _verb(case_id: str, code: str, act: Callable[[Desk], object]) -> ResponseRet
         act(desk)
     except Conflict as problem:
         return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
+    if code in ("claimed", "extended") and "version" in request.form:
+        if code == "extended":
+            instead(Notice(code))
+        return case_page(open_file(case_id), form=sent_form(request.form, code))
     args = filter_args(read_filter(request.args))
     target = url_for(".queue", **args) if code == "released" else url_for(".case", case_id=case_id, **args)
     # Having claimed shows by itself; the rest is told.

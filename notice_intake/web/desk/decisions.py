@@ -11,9 +11,9 @@ from ...errors import Conflict, DocumentRefused, NotPermitted, StaleVersion
 from ...flows import decide
 from ..texts import N_
 from .cases import case_page, conflict_told, open_file
-from .drafts import Form, read_count, read_draft, told
+from .drafts import sent_form, told
 from .filters import filter_args, read_filter
-from .notices import Notice, leave
+from .notices import Notice, instead, leave
 from .queue import go_next
 from .request import DECIDES, current_desk, require, see_other
 
@@ -30,7 +30,7 @@ def decision(case_id: str) -> ResponseReturnValue:
     """Record a decision and go on; whatever is refused comes back with everything that was typed."""
     require(DECIDES)
     desk = current_desk()
-    form = Form(read_draft(request.form), read_count(request.form, "version"), read_count(request.form, "seen"))
+    form = sent_form(request.form, "decision")
     try:
         taken = decide.decide(
             desk.mount, case_id, form.draft, moderator=desk.moderator, version=form.version, now=desk.now
@@ -50,7 +50,7 @@ def decision(case_id: str) -> ResponseReturnValue:
             problem = N_("The complaint is about a decision of yours. Another moderator has to answer it.")
         return case_page(file, form=form, status=403, problem=desk.texts.gettext(problem))
     until = taken.undo_until.isoformat() if taken.undo_until else ""
-    notice = Notice("decided", case_id, form.draft.outcome, until)
+    notice = Notice("decided", case_id, form.draft.outcome, decision=taken.decision_id, until=until)
     if request.form.get("then") == "queue":
         return leave(desk, see_other(url_for(".queue", **filter_args(read_filter(request.args)))), notice)
     return go_next(notice)
@@ -59,7 +59,12 @@ def decision(case_id: str) -> ResponseReturnValue:
 def undo(case_id: str) -> ResponseReturnValue:
     """Take a decision back before it has left, and open its case with what had been typed."""
     require(DECIDES)
-    desk = current_desk()
+    desk, file = current_desk(), open_file(case_id)
+    standing = next((one for one in file.decisions if one.undone_at is None), None)
+    if standing is not None and request.form.get("decision", standing.id) != standing.id:
+        instead(None)
+        said = N_("Nothing was undone: %(name)s decided this meanwhile.")
+        return case_page(file, status=409, problem=desk.texts.gettext(said, name=standing.moderator))
     try:
         decide.undo(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
     except Conflict as problem:

@@ -17,7 +17,8 @@ from ...flows.views import CaseFile, DecisionView
 from ..texts import Texts
 from . import words
 
-#: A shortcut for a whole group of countries; ticking one means ticking all of its members.
+#: A shortcut for a whole group of countries. With scripts it ticks its members, which can be unticked again, and is not
+#: sent; a browser without scripts sends it, and it means all of its members.
 PRESETS = {"EU": EU, "EEA": EEA}
 _UNGROUPED = "other"
 
@@ -35,6 +36,8 @@ class Form:
     errors: tuple[tuple[str, str], ...] = ()
     #: The question to an agency, as far as it was typed.
     question: Question = field(default_factory=Question)
+    #: By which form it came, ``decision``, ``question``, ``look`` or a verb of the claim; empty on a fresh page.
+    sent: str = ""
 
     def error(self, field: str) -> str:
         """Return what is wrong with a field, or nothing."""
@@ -46,6 +49,12 @@ def first_form(file: CaseFile) -> Form:
     undone = file.decisions[0] if file.decisions and file.decisions[0].undone_at else None
     draft = _draft_again(undone) if undone else _suggested(file)
     return Form(draft, file.row.version, len(file.history))
+
+
+def sent_form(form: MultiDict[str, str], sent: str) -> Form:
+    """Return all that was typed on the page of a case, whichever of its buttons was pressed."""
+    draft, question = read_draft(form), read_question(form)
+    return Form(draft, read_count(form, "version"), read_count(form, "seen"), question=question, sent=sent)
 
 
 def read_draft(form: MultiDict[str, str]) -> Draft:

@@ -24,7 +24,8 @@ from .request import Desk
 
 _PURPOSE = "desk.entry"
 _KEPT = 24 * 3600
-_PASTED = "pasted.txt"
+#: The name under which pasted text is kept.
+PASTED = "pasted.txt"
 
 
 def allow_large(request: Request, *, limit: int) -> None:
@@ -41,7 +42,7 @@ def hold(desk: Desk, files: Sequence[EnteredFile], wish: Wish) -> tuple[str, tup
         "received_at": wish.received_at.isoformat() if wish.received_at else None,
         "taken": None,
     }
-    named = [[one.name, one.digest, one.name == _PASTED] for one in files]
+    named = [[one.name, one.digest, one.name == PASTED] for one in files]
     token = desk.mount.secrets.serializer(_PURPOSE).dumps({"who": desk.moderator.id, "files": named, "wish": told})
     return str(token), tuple(base64.b64encode(one.content).decode() for one in files)
 

@@ -28,6 +28,7 @@ MESSAGES = {
     "extended": N_("Your claim is extended."),
     "asked": N_("The agency is asked. The case is free until it answers."),
     "entered": N_("It is stored, and waits in the queue."),
+    "entered_answered": N_("It is stored. The case was decided before; that decision answers it."),
     "entered_before": N_("It was here already. Nothing was stored twice."),
     "replayed": N_("It will be tried again now."),
     "agency_revoked": N_("Nothing opens a door for this agency any more."),
@@ -37,6 +38,7 @@ MESSAGES = {
     "agency_endpoint_off": N_("Callbacks to this address wait. None is lost."),
     "agency_key_revoked": N_("The key is revoked. It fails on its next use."),
     "agency_key_expiry": N_("The key's last day is set."),
+    "agency_key_endless": N_("The key has no last day any more."),
     "replayed_many": N_("They will be sent again now, in their order."),
     "replayed_none": N_("There is nothing to send again."),
     "enabled": N_("The endpoint is in use again. What has waited leaves now, in order."),
@@ -59,6 +61,8 @@ class Notice:
     code: str
     case_id: str = ""
     outcome: str = ""
+    #: The decision that was taken, which is the one that the banner's button undoes.
+    decision: str = ""
     #: When the undo window ends, as ISO 8601; empty where there is none.
     until: str = ""
     #: Something further to be told, a code of ``MESSAGES``.
@@ -84,6 +88,10 @@ def leave(desk: Desk, response: Response, notice: Notice) -> Response:
 
 def take(desk: Desk) -> Notice | None:
     """Return what there is to tell, once; a decision that can still be undone stays until it no longer can."""
+    if "notice_intake_instead" in g:
+        g.notice_intake_notice = "spent"
+        here: Notice | None = g.pop("notice_intake_instead")
+        return here
     raw = request.cookies.get(_COOKIE)
     if not raw:
         return None
@@ -97,6 +105,11 @@ def take(desk: Desk) -> Notice | None:
     if until is None or until <= desk.now or who != desk.moderator.id:
         g.notice_intake_notice = "spent"
     return notice if who == desk.moderator.id else None
+
+
+def instead(notice: Notice | None) -> None:
+    """Have this very answer show ``notice``, or nothing, in place of what waits to be told."""
+    g.notice_intake_instead = notice
 
 
 def clear_spent(response: Response) -> None:

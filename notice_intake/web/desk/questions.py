@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from ...errors import Conflict, DocumentRefused, StaleVersion
 from ...flows import questions
 from .cases import case_page, conflict_told, open_file
-from .drafts import first_form, read_count, read_question, told
+from .drafts import sent_form, told
 from .filters import filter_args, read_filter
 from .notices import Notice, leave
 from .request import DECIDES, current_desk, require, see_other
@@ -25,21 +25,15 @@ def question(case_id: str) -> ResponseReturnValue:
     """Ask, and stay with the case; whatever is refused comes back with everything that was typed."""
     require(DECIDES)
     desk = current_desk()
-    typed, version = read_question(request.form), read_count(request.form, "version")
-    seen = read_count(request.form, "seen")
+    form = sent_form(request.form, "question")
     try:
-        questions.ask(desk.mount, case_id, typed, moderator=desk.moderator, version=version, now=desk.now)
+        questions.ask(desk.mount, case_id, form.question, moderator=desk.moderator, version=form.version, now=desk.now)
     except DocumentRefused as refused:
-        file = open_file(case_id)
-        form = replace(first_form(file), question=typed, errors=told(desk.texts, refused.errors))
-        return case_page(file, form=form, status=422)
+        form = replace(form, errors=told(desk.texts, refused.errors))
+        return case_page(open_file(case_id), form=form, status=422)
     except StaleVersion:
-        file = open_file(case_id)
-        form = replace(first_form(file), question=typed, seen=seen)
-        return case_page(file, form=form, status=409, changed=True)
+        return case_page(open_file(case_id), form=form, status=409, changed=True)
     except Conflict as conflict:
-        file = open_file(case_id)
-        form = replace(first_form(file), question=typed)
-        return case_page(file, form=form, status=409, problem=conflict_told(conflict))
+        return case_page(open_file(case_id), form=form, status=409, problem=conflict_told(conflict))
     target = url_for(".case", case_id=case_id, **filter_args(read_filter(request.args)))
     return leave(desk, see_other(target), Notice("asked"))

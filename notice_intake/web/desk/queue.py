@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import itemgetter
+from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ...core.queue import QueueFilter
 from ...flows import claims, desk_queries
+from ...flows.views import QueuePage
 from . import words
 from .filters import filter_args, read_filter
 from .notices import Notice, leave
@@ -47,6 +49,7 @@ def queue() -> ResponseReturnValue:
         found=found,
         counts=desk_queries.queue_counts(desk.mount, moderator=desk.moderator, now=desk.now),
         choices=_choices(desk, chosen),
+        elsewhere=_elsewhere(chosen, empty=not found.rows),
         first_page=not request.args.get("cursor"),
     )
 
@@ -67,6 +70,34 @@ def go_next(notice: Notice) -> Response:
         return leave(desk, see_other(url_for(".queue", **args)), notice.followed_by("none_free"))
     target = see_other(url_for(".case", case_id=case_id, **args))
     return leave(desk, target, notice) if notice.case_id else target
+
+
+def found_by(wanted: QueueFilter) -> dict[str, QueuePage]:
+    """Return the first page of each state in which there is anything that ``wanted`` asks for."""
+    desk = current_desk()
+    pages = {
+        state: desk_queries.queue_page(
+            desk.mount, replace(wanted, state=state), moderator=desk.moderator, now=desk.now, limit=PAGE_SIZE
+        )
+        for state in words.STATES
+    }
+    return {state: found for state, found in pages.items() if found.rows}
+
+
+def _elsewhere(chosen: QueueFilter, *, empty: bool) -> list[tuple[str, int, bool, dict[str, Any]]]:
+    """Return (state, how many cases, whether there are more, the filter) for what a search finds in other states.
+
+    A search names a case exactly, so that what else is chosen does not count. Of an agency it is said only where the
+    queue would show nothing at all.
+    """
+    wanted = QueueFilter(search=chosen.search, agency=None if chosen.search else chosen.agency)
+    if not wanted.search and not (wanted.agency and empty):
+        return []
+    return [
+        (state, len(found.rows), found.next_cursor is not None, filter_args(replace(wanted, state=state)))
+        for state, found in found_by(wanted).items()
+        if state != chosen.state or empty
+    ]
 
 
 def _choices(desk: Desk, chosen: QueueFilter) -> list[tuple[str, str, str, list[tuple[str, str]], str | None]]:

@@ -16,6 +16,8 @@ from .filters import filter_args, read_filter
 DECIDES = frozenset({"moderator", "lead"})
 REPLAYS = frozenset({"engineer", "lead"})
 SEES = DECIDES | REPLAYS
+#: The pages that have forms which are about no case and no one agency; each has the name of its address.
+_SECTIONS = ("agencies", "enter", "effects", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,16 @@ def local_path(wish: str | None) -> str:
 
 def this_page() -> str:
     """Return the local path of the page that is shown, fit to come back to."""
-    case_id = (request.view_args or {}).get("case_id")
-    if request.method != "GET" and case_id:
-        return url_for(".case", case_id=case_id, **filter_args(read_filter(request.args)))
-    if request.method != "GET":
-        return url_for(".queue")
-    return local_path(request.script_root + request.full_path.rstrip("?"))
+    named = request.view_args or {}
+    if request.method == "GET":
+        return local_path(request.script_root + request.full_path.rstrip("?"))
+    if "case_id" in named:
+        return url_for(".case", case_id=named["case_id"], **filter_args(read_filter(request.args)))
+    home = url_for(".queue")
+    section = (request.script_root + request.path).removeprefix(home).partition("/")[0]
+    if section == "agencies" and "agency_id" in named:
+        return url_for(".agency", agency_id=named["agency_id"])
+    return url_for(f".{section}") if section in _SECTIONS else home
 
 
 def require(roles: frozenset[str]) -> None:

@@ -171,7 +171,10 @@ def test_an_agency_is_added_on_the_desk_and_comes_in_by_its_link(host, eng):
         instruments=["eu.iru.referral"],
         scopes=["referrals:write", "referrals:read"],
     )
-    assert page.status == 201
+    assert page.status == 200
+    # Loaded again, the page adds nobody and shows the link no more.
+    later = eng.open(page.where or f"/agencies/{page.html.partition('/agencies/')[2].partition('/')[0]}")
+    assert "/notices/agency/in/" not in later.text
     secret = page.text.partition("/notices/agency/in/")[2].split(" ")[0]
     guest = Guest(host)
     assert "Welcome" in guest.come_in(secret).text
@@ -186,6 +189,31 @@ def test_faults_of_a_new_agency_stand_at_their_fields(eng):
     assert page.status == 422
     for said in ("Write the agency's name", "Choose a country.", "Choose at least one instrument."):
         assert said in page.text
+    (problem,) = page.found("div", id="ni-problem")
+    assert problem["tabindex"] == "-1"
+    assert {one["href"] for one in page.found("a") if one["href"].startswith("#")} >= {"#name", "#country"}
+
+
+def test_closing_out_unsure_is_told_in_one_place_with_the_focus(host, unit, eng):
+    page = eng.send(eng.open(f"/agencies/{unit}"), f"/agencies/{unit}/revoke")
+    assert page.status == 422
+    assert page.found("div", id="ni-problem")
+    assert "Nothing was changed" in page.text
+
+
+def test_a_last_day_is_taken_away_only_by_saying_so(host, unit, eng):
+    page = eng.send(eng.open(f"/agencies/{unit}"), "/token")
+    token = token_on(page)
+    soon = eng.send(page, "/expiry", expires="2026-11-22")
+    empty = eng.send(soon, "/expiry", expires="")
+    assert empty.status == 422
+    assert "Nothing was changed." in empty.text
+    host.clock.forward(days=2)
+    assert works(host, token) == 401
+    endless = eng.send(empty, "/expiry", expires="2026-11-22", end="none")
+    assert "The key has no last day any more." in endless.text
+    assert works(host, token) == 200
+    assert not endless.found("button", name="end")
 
 
 def test_the_life_of_keys_on_the_desk(host, unit, eng):
@@ -282,7 +310,7 @@ def test_another_agencys_key_is_not_found_under_this_one(host, unit, eng):
     token = dict(eng.open("/agencies").form("/preferences").fields)["csrf"]
     for verb in ("revoke", "expiry"):
         path = f"/notices/desk/agencies/{unit}/keys/{key.key_id}/{verb}"
-        assert eng.client.post(path, data={"csrf": token}).status_code == 404
+        assert eng.client.post(path, data={"csrf": token, "end": "none"}).status_code == 404
     assert eng.open("/agencies/agy_none").status == 404
 
 

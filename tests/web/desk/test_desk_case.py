@@ -164,3 +164,15 @@ def test_how_a_referral_came_is_said_in_words(desk, mona, channel, language, wor
     page = mona.open(f"/cases/{case_id}?lang={language}")
     (shown,) = re.findall(r"<dd>.*?</time> <span class=\"ni-quiet\">(.*?)</span></dd>", page.html)
     assert shown == word
+
+
+def test_claiming_without_scripts_keeps_what_was_typed(desk: DeskHouse, mona: Visitor) -> None:
+    page = mona.open(f"/cases/{desk.refer('https://video.example/1')}")
+    page = mona.send(page, "/claim", **{**dict(page.form("/decision").fields), "facts": "Typed facts."})
+    assert "This case is yours" in page.text
+    assert dict(page.form("/decision").fields)["facts"] == "Typed facts."
+    desk.clock.forward(minutes=5)
+    page = mona.send(page, "/extend", **{**dict(page.form("/decision").fields), "question": "Typed question?"})
+    assert "Your claim is extended." in page.text
+    fields = dict(page.form("/decision").fields)
+    assert (fields["facts"], fields["question"]) == ("Typed facts.", "Typed question?")

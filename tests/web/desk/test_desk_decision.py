@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 from desk_house import PREFIX, DeskHouse, Page, Visitor
 
 from notice_intake.core.catalogue import NOT_SPECIFIED_ORDER, NOTICE_CATEGORIES, ORDER_CATEGORIES
+from notice_intake.flows.work import work
 
 REMOVE = {"outcome": "removed", "facts": "Placeholder facts.", "explanation": "Placeholder explanation."}
 
@@ -162,6 +165,15 @@ def test_undo_is_offered_only_while_it_is_possible(desk: DeskHouse, mona: Visito
     assert "It is too late to undo this" in late.text
 
 
+def test_the_banner_does_not_call_immediate_what_was_decided_earlier(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
+    desk.clock.forward(seconds=31)
+    late = mona.open("/").text
+    assert "It takes effect at once." not in late
+    assert "It can no longer be undone." in late
+
+
 def test_an_order_takes_effect_at_once(desk: DeskHouse, mona: Visitor) -> None:
     case_id = desk.order("https://video.example/1")
     after = mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
@@ -222,3 +234,51 @@ def test_an_order_without_a_category_can_be_decided_as_it_is_filed(desk: DeskHou
 def test_what_only_an_order_can_be_filed_under_is_offered_for_orders_alone(desk: DeskHouse, mona: Visitor) -> None:
     page = mona.open(f"/cases/{desk.refer('https://video.example/1')}")
     assert options(page) == list(NOTICE_CATEGORIES)
+
+
+def test_a_decision_that_came_second_is_refused_in_words_and_kept(
+    desk: DeskHouse, mona: Visitor, marc: Visitor
+) -> None:
+    case_id = desk.refer("https://video.example/1")
+    page = mona.open(f"/cases/{case_id}")
+    marc.send(marc.open(f"/cases/{case_id}"), "/decision", then="queue", outcome="no_action", facts="Other facts.")
+    back = mona.send(page, "/decision", then="next", question="Which one?", **REMOVE)
+    assert back.status == 409
+    assert "Nothing was decided: Marc Exemple decided this meanwhile." in back.text
+    for words in ("What you typed", "Placeholder facts.", "Placeholder explanation.", "Which one?"):
+        assert words in back.text, words
+    assert back.text.index("Nothing was decided") < back.text.index("The decision is being carried out")
+    assert "Marc Exemple decided this; it has not left yet." in back.text
+    assert not back.found("button", data_key="u")
+    assert len(back.found("div", id="ni-problem")) == 1
+
+
+def test_a_question_about_a_case_that_was_decided_meanwhile_is_kept(
+    desk: DeskHouse, mona: Visitor, marc: Visitor
+) -> None:
+    case_id = desk.refer("https://video.example/1")
+    page = mona.open(f"/cases/{case_id}")
+    marc.send(marc.open(f"/cases/{case_id}"), "/decision", then="queue", outcome="no_action", facts="Other facts.")
+    for later in (0, 31):
+        desk.clock.forward(seconds=later)
+        work(desk.mount, stop=Event(), once=True)
+        back = mona.send(page, "/question", question_reason="other", question="Which one?", facts="Typed facts.")
+        assert back.status == 409
+        assert "Nothing was asked: Marc Exemple decided this meanwhile." in back.text
+        assert "Which one?" in back.text
+        assert "Nothing was decided" not in back.text
+        assert "Typed facts." in back.html
+    assert len(back.found("div", id="ni-problem")) == 1
+
+
+def test_a_banner_undoes_its_own_decision_and_no_other(desk: DeskHouse, mona: Visitor, marc: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    banner = mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", **REMOVE)
+    marc.send(marc.open(f"/cases/{case_id}"), "/undo")
+    page = marc.open(f"/cases/{case_id}")
+    marc.send(page, "/decision", then="queue", outcome="no_action", facts="Other facts.")
+    late = mona.send(banner, "/undo")
+    assert late.status == 409
+    assert "Nothing was undone: Marc Exemple decided this meanwhile." in late.text
+    assert "Other facts." in mona.open(f"/cases/{case_id}").text
+    assert "The decision is undone." in mona.send(late, "/undo").text

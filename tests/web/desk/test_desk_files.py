@@ -66,7 +66,7 @@ def test_the_stylesheet_turns_with_the_direction_of_the_script(sheet: str) -> No
 def test_the_script_needs_no_library_and_stays_small() -> None:
     script = (STATIC / "desk.js").read_text()
     assert not re.search(r"\beval\b|new Function|innerHTML|document\.write|https?://|\bimport\b", script)
-    assert len(script.splitlines()) <= 220
+    assert len(script.splitlines()) <= 240
     assert sorted(path.name for path in STATIC.iterdir()) == [
         "VENDOR.md",
         "agency.css",

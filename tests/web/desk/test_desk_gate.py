@@ -40,11 +40,19 @@ def test_whoever_is_not_logged_in_is_sent_to_the_log_in_and_back(visit: Callable
     assert page.where.endswith(PREFIX + path)
 
 
-def test_a_form_sent_without_log_in_leads_back_to_the_queue(desk: DeskHouse, visit: Callable[..., Visitor]) -> None:
+def test_a_form_sent_without_log_in_leads_back_to_the_page_that_it_stands_on(
+    desk: DeskHouse, visit: Callable[..., Visitor]
+) -> None:
     for path in post_rules(desk):
         answer = visit("").client.post(path)
         assert answer.status_code == 303, path
-        assert parse_qs(urlsplit(answer.location).query)["next"] == [PREFIX + "/"]
+        page = path.removeprefix(PREFIX)
+        named = next((one for one in ("/cases/some_id", "/agencies/some_id") if page.startswith(one)), "")
+        section = next((one for one in ("/agencies", "/enter", "/effects", "/deliveries") if page.startswith(one)), "/")
+        back = named or section
+        assert parse_qs(urlsplit(answer.location).query)["next"] == [PREFIX + back], path
+    filtered = visit("").client.post(f"{PREFIX}/cases/some_id/decision?kind=url")
+    assert parse_qs(urlsplit(filtered.location).query)["next"] == [f"{PREFIX}/cases/some_id?kind=url"]
 
 
 def test_a_person_without_a_role_sees_nothing(visit: Callable[..., Visitor]) -> None:
@@ -53,6 +61,7 @@ def test_a_person_without_a_role_sees_nothing(visit: Callable[..., Visitor]) -> 
         page = guest.open(path)
         assert page.status == 403
         assert "This is not open to you" in page.text
+        assert not page.found("a", class_="ni-button")
 
 
 def test_an_engineer_sees_effects_and_no_case(desk: DeskHouse, visit: Callable[..., Visitor]) -> None:

@@ -36,7 +36,7 @@ def ask(visitor: Visitor, page: Page, **typed: object) -> Page:
 def test_asking_frees_the_case_and_shows_what_was_asked(desk: DeskHouse, mona: Visitor) -> None:
     case_id = desk.order(LINK)
     page = mona.send(mona.open("/"), "/next")
-    assert page.form("/question").fields.count(("question_to", referrals(desk, case_id)[0][0])) == 1
+    assert page.form("/decision").fields.count(("question_to", referrals(desk, case_id)[0][0])) == 1
     page = ask(mona, page)
     for words in (
         "The agency is asked.",
@@ -58,7 +58,7 @@ def test_a_refused_question_comes_back_as_it_was_typed(desk: DeskHouse, mona: Vi
     assert back.status == 422
     assert "2 things are missing or wrong" in back.text
     assert back.found("details", id="ni-ask")[0].get("open") is not None
-    assert ("question", "  typed  ") in back.form("/question").fields
+    assert ("question", "  typed  ") in back.form("/decision").fields
     for name in ("question_reason", "question_to"):
         (control,) = [values for _, values in back.elements if values.get("id") == name]
         assert control["aria-invalid"] == "true"
@@ -75,7 +75,7 @@ def test_asking_on_stale_facts_is_refused_with_the_text_kept(desk: DeskHouse, mo
     assert back.status == 409
     assert "The case has changed since you opened it" in back.text
     assert "The agency added something" in back.text
-    assert dict(back.form("/question").fields)["question"] == ASKED["question"]
+    assert dict(back.form("/decision").fields)["question"] == ASKED["question"]
     assert "Waiting for the agency" not in back.text
 
 

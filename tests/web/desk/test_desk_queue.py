@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 
 from desk_house import PREFIX, DeskHouse, Page, Visitor, part
 
@@ -131,3 +132,23 @@ def test_counts_say_how_things_stand(desk: DeskHouse, mona: Visitor) -> None:
 def test_an_empty_queue_says_so(mona: Visitor) -> None:
     assert "No case waits for a decision." in mona.open("/").text
     assert "Every decision could be carried out." in mona.open("/?state=failed").text
+
+
+def test_a_search_says_in_which_other_state_its_case_is(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer("https://video.example/1")
+    mona.send(mona.open(f"/cases/{case_id}"), "/decision", then="queue", outcome="no_action", facts="Facts.")
+    for name in ("https://video.example/1", case_id, "BE-0001"):
+        page = mona.open(f"/?kind=account&search={quote(name)}")
+        (link,) = [
+            one["href"]
+            for one in page.found("a")
+            if "state=decided" in one["href"] and "search" in one["href"] and "kind" not in one["href"]
+        ]
+        assert "1 in “Decided”" in page.text
+        assert mona.open(link).found("tr", id=f"row-{case_id}")
+    there = mona.open("/?state=decided&search=BE-0001")
+    assert "Found elsewhere" not in there.text
+    agency = desk.agencies["Unit BE"].id
+    assert "1 in “Decided”" in mona.open(f"/?agency={agency}").text
+    assert "Found elsewhere" not in mona.open("/?kind=account").text
+    assert "Found elsewhere" not in mona.open("/?search=nothing").text
