@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from .clocks import ClockKind, Due
 from .codes import RESTRICTIVE, CaseState, ItemStatus, Outcome
+from .in_effect import Enacted
 from .instruments import Instrument
 
 
@@ -53,6 +54,8 @@ class Case:
     flags: tuple[str, ...] = ()
     #: What was left of the deadline when the clock stopped; None while it runs.
     left: timedelta | None = None
+    #: The decisions that the platform has carried out, or may have; looked up only where another is taken.
+    in_effect: tuple[Enacted, ...] = ()
 
     def held_by(self, moderator_id: str, now: datetime) -> bool:
         """Say whether this moderator holds a claim that has not run out."""

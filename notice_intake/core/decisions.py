@@ -11,7 +11,7 @@ from .cases import Case, Member
 from .catalogue import ALL_CATEGORIES, KEYWORDS, TERRITORIES
 from .clocks import ClockKind
 from .codes import RESTRICTIVE, CaseState, EffectKind, GroundKind, Impossibility, ItemStatus, Outcome
-from .in_effect import Enacted, contrary
+from .in_effect import contrary
 from .instruments import Instrument, Instruments, common_outcomes
 
 FACTS_LIMIT = 5000
@@ -84,12 +84,10 @@ def decide(
     instruments: Instruments,
     undo: timedelta,
     now: datetime,
-    in_effect: Sequence[Enacted] = (),
 ) -> Verdict:
     """Check a draft against the rules of every instrument of the case, and say what follows from it.
 
-    ``in_effect`` are the earlier decisions that the platform has carried out, or may have. Raises ``DocumentRefused``
-    with a pointer for each fault, ``Conflict`` where nothing is left to decide.
+    Raises ``DocumentRefused`` with a pointer for each fault, ``Conflict`` where nothing is left to decide.
     """
     if case.state not in (CaseState.OPEN, CaseState.CLOSED, CaseState.FAILED):
         raise Conflict("A decision on this case is being carried out. Undo it, or wait until it has taken effect.")
@@ -98,7 +96,7 @@ def decide(
         raise DocumentRefused(faults)
     effective_at = now + undo_window(case, members=members, instruments=instruments, longest=undo, now=now)
     decision = _decision(draft, now=now, effective_at=effective_at)
-    effects = _effects(in_effect, decision)
+    effects = _effects(case, decision)
     closes = not any(effect.kind in (EffectKind.ENFORCE, EffectKind.REVERT) for effect in effects)
     state = CaseState.CLOSED if closes and effective_at == now else CaseState.DECIDED
     return Verdict(decision=decision, state=state, effects=effects)
@@ -140,10 +138,10 @@ def _decision(draft: Draft, *, now: datetime, effective_at: datetime) -> Decisio
     )
 
 
-def _effects(in_effect: Sequence[Enacted], decision: Decision) -> tuple[Planned, ...]:
+def _effects(case: Case, decision: Decision) -> tuple[Planned, ...]:
     at = decision.effective_at
     effects = [Planned(EffectKind.ANNOUNCE, at)]
-    if contrary(in_effect, decision.outcome):
+    if contrary(case.in_effect, decision.outcome):
         effects.append(Planned(EffectKind.REVERT, at))
     if decision.outcome in RESTRICTIVE:
         effects.append(Planned(EffectKind.ENFORCE, at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .. import signals
@@ -59,13 +59,12 @@ def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, ve
         complaints.check_moderator(tx, case, moderator)
         _make_way(tx, case, now=now)
         verdict = judge(
-            case,
+            replace(case, in_effect=in_effect(decisions.enacted(tx, case_id))),
             draft,
             members=members,
             instruments=mount.instruments,
             undo=mount.settings.undo,
             now=now,
-            in_effect=in_effect(decisions.enacted(tx, case_id)),
         )
         decision_id = new_id("dec")
         decisions.append(tx, decision_id, verdict.decision, case=case, moderator=moderator, supersedes=case.decision_id)

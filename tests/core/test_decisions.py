@@ -134,9 +134,8 @@ def test_the_undo_window_never_passes_a_deadline(case, window):
     ],
 )
 def test_effects_follow_from_what_is_in_effect_and_the_new_decision(before, draft, expected):
-    found = [Enacted("dec_0", before, begun=True, confirmed=True)] if before else []
-    made = decide(CASE, draft, members=[VOLUNTARY], instruments=INSTRUMENTS, undo=UNDO, now=NOW, in_effect=found)
-    assert [effect.kind for effect in made.effects] == expected
+    found = (Enacted("dec_0", before, begun=True, confirmed=True),) if before else ()
+    assert [effect.kind for effect in verdict(draft, replace(CASE, in_effect=found)).effects] == expected
 
 
 def test_a_case_whose_decision_is_on_its_way_is_not_decided_again():
