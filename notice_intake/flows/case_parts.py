@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .mount import Mount
@@ -39,7 +40,9 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
         keywords=tuple(document.get("keywords", ())),
         grounds=grounds,
         threat_to_life=row.threat_to_life,
+        threat_explanation=str(document.get("urgency", {}).get("explanation", "")),
         disclosure=str(disclosure.get("uploader", "inform")),
+        withheld_until=datetime.fromisoformat(disclosure["until"]) if "until" in disclosure else None,
         contact={name: str(value) for name, value in document.get("contact", {}).items()},
         details=(*details, *_import_details(document)),
         items=tuple(_item_view(document["items"][item.position], item) for item in items),

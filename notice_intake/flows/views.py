@@ -138,7 +138,11 @@ class ReferralView:
     #: (kind, reference, explanation)
     grounds: tuple[tuple[str, str, str], ...]
     threat_to_life: bool
+    #: Why, in the agency's words.
+    threat_explanation: str
     disclosure: str
+    #: Of one that withholds: until when, where the agency says so.
+    withheld_until: datetime | None
     contact: Mapping[str, str]
     #: What the regime adds, as label and value, ready to show.
     details: tuple[tuple[str, str], ...]
