@@ -35,3 +35,32 @@ def test_no_word_in_the_bar_breaks_and_nothing_leaves_the_window(
         page.set_viewport_size({"width": width, "height": 700})
         assert overflow(page) == 0, width
         assert max(heights(page, ".ni-bar a, .ni-bar button, .ni-bar summary")) < 40, width
+
+
+#: How light a colour is, from 0 to 1, whatever notation the browser answers in.
+LIGHTNESS = """(one) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  canvas.fillStyle = "#fff"; canvas.fillRect(0, 0, 1, 1);
+  canvas.fillStyle = getComputedStyle(one)["%s"]; canvas.fillRect(0, 0, 1, 1);
+  return canvas.getImageData(0, 0, 1, 1).data.slice(0, 3).reduce((sum, part) => sum + part, 0) / 765;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "auto", "light"])
+def test_paper_is_white_in_every_theme_and_says_when(
+    house: DeskHouse, come: Callable[..., Any], base: str, theme: str
+) -> None:
+    page = come(width=718, color_scheme="dark")
+    page.context.add_cookies([{"name": "notice_intake_theme", "value": theme, "url": base}])
+    page.emulate_media(media="print", color_scheme="dark")
+    page.reload()
+    assert page.locator(".ni-printed").is_visible()
+    assert "UTC" in page.locator("[data-left]").first.evaluate("(one) => getComputedStyle(one, '::after').content")
+    page.goto(base + page.locator("[data-row]").first.get_attribute("href").removeprefix("/notices/desk"))
+    for card in ("h1", ".ni-content", ".ni-referral", ".ni-facts"):
+        assert page.locator(card).first.evaluate(LIGHTNESS % "color") < 0.5, card
+        assert page.locator(card).first.evaluate(LIGHTNESS % "backgroundColor") > 0.9, card
+    assert "As it stood on" in page.locator(".ni-printed").inner_text()
+    assert not page.locator(".ni-ask").is_visible()
+    assert gap(page, ".ni-case-head", ".ni-standing") >= 8
+    assert gap(page, ".ni-standing", ".ni-content") >= 8
