@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from .entry_values import UNKNOWN_COUNTRY
 from .mount import Mount
 from .views import DecisionView, EffectView, FileView, HistoryEntry, ItemView, MessageView, ReferralView
 
@@ -24,7 +25,7 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
     return ReferralView(
         id=row.id,
         agency=row.agency_name,
-        agency_country=row.agency_country,
+        agency_country="" if row.agency_country == UNKNOWN_COUNTRY else row.agency_country,
         agency_reference=row.agency_reference,
         instrument=row.instrument,
         instrument_name=instrument.name if instrument else row.instrument,

@@ -25,3 +25,13 @@ def test_until_when_the_uploader_must_not_be_told_is_said_in_utc(desk: DeskHouse
         page = mona.open(f"/cases/{desk.refer(f'{LINK}/{number}', disclosure=disclosure)}")
         assert "The uploader must not be told for now" in page.text
         assert ("until 31 Dec 2026, 22:30 UTC" in page.text) is (until is not None)
+
+
+def test_a_country_that_nobody_named_is_not_shown(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK, agency=("Unit by mail", "ZZ"))
+    for path in ("/", f"/cases/{case_id}"):
+        page = mona.open(path)
+        assert "Unit by mail" in page.text
+        assert "Unknown Region" not in page.html
+        assert "ZZ " not in page.text
+        assert "(ZZ)" not in page.text
