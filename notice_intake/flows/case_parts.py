@@ -100,6 +100,7 @@ def decision_view(row: Any) -> DecisionView:
         effected_at=row.effected_at,
         undone_at=row.undone_at,
         supersedes=row.supersedes,
+        reverted_at=getattr(row, "reverted_at", None),
     )
 
 

@@ -75,7 +75,8 @@ class QueueCounts:
     open: int
     overdue: int
     due_within_hour: int
-    orders: int
+    #: Orders, and what is said to endanger a life: they stand before everything else.
+    first: int
     mine: int
     decided: int
     failed: int
@@ -174,6 +175,8 @@ class DecisionView:
     effected_at: datetime | None
     undone_at: datetime | None
     supersedes: str | None
+    #: When the platform had taken it back, after a later one.
+    reverted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 from desk_house import DeskHouse, Visitor
+from test_desk_questions import ask, says
+
+from notice_intake.core.codes import MessageKind
+from notice_intake.flows.work import work
 
 LINK = "https://video.example/1"
 
@@ -35,3 +41,59 @@ def test_a_country_that_nobody_named_is_not_shown(desk: DeskHouse, mona: Visitor
         assert "Unknown Region" not in page.html
         assert "ZZ " not in page.text
         assert "(ZZ)" not in page.text
+
+
+def withdraw(desk: DeskHouse, case_id: str, *, who: int = 0) -> None:
+    says(desk, case_id, MessageKind.WITHDRAWAL, {"reason": "Placeholder: sent in error."}, who=who)
+
+
+def test_a_withdrawn_referral_says_so_and_shows_no_deadline(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    desk.refer(LINK, agency=("Unit FR", "FR"))
+    withdraw(desk, case_id)
+    html = mona.open(f"/cases/{case_id}").html
+    taken_back, other = html.split('<section class="ni-referral')[1:3]
+    assert "Withdrawn</span>" in taken_back.partition("</header>")[0]
+    assert "<dt>Due</dt>" not in taken_back
+    assert "Withdrawn" not in other.partition("</section>")[0]
+    assert "<dt>Due</dt>" in other
+
+
+def test_a_case_that_was_taken_back_whole_says_so(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    withdraw(desk, case_id)
+    page = mona.open(f"/cases/{case_id}")
+    assert "Withdrawn Taken back before anything was decided" in page.text
+
+
+def test_the_agency_that_withdrew_is_named_in_the_history(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    says(desk, case_id, MessageKind.SUPPLEMENT, {"text": "Placeholder fact."})
+    withdraw(desk, case_id)
+    text = mona.open(f"/cases/{case_id}").text
+    assert "The agency added something, Unit BE" in text
+    assert "The agency withdrew, Unit BE" in text
+    assert "an agency" not in text
+
+
+def test_only_one_decision_is_in_force(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    texts = {"facts": "Placeholder.", "explanation": "Placeholder."}
+    for outcome in ("removed", "no_action"):
+        mona.send(mona.open(f"/cases/{case_id}"), "/decision", outcome=outcome, **texts)
+        desk.clock.forward(minutes=10)
+        for _ in range(2):
+            work(desk.mount, stop=Event(), once=True)
+    html = mona.open(f"/cases/{case_id}").html
+    now, before = html.partition('id="ni-decisions"')[2].split('<div class="ni-taken')[1:3]
+    assert "in force" in now
+    assert "ni-good" in now
+    assert "in force" not in before.partition("<dl")[0]
+    assert "replaced" in before.partition("</p>")[0]
+    assert "ni-good" not in before.partition("</p>")[0]
+
+
+def test_a_question_keeps_its_names_apart(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    page = ask(mona, mona.open(f"/cases/{case_id}"))
+    assert '</bdi><span class="ni-to">' in page.html
