@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from .clocks import ClockRule
 from .codes import GroundKind, Outcome
 from .retention import NO_PERIOD, Retention
 
-Details = tuple[tuple[str, str], ...]
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the regime's own: shown in the reader's language where the catalogue has it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country by its code, shown by its name."""
+
+    code: str
+
+
+#: Text as the agency wrote it, or something that the desk knows how to write.
+Value = str | Word | Country | datetime
+Details = tuple[tuple[str, Value | tuple[Value, ...]], ...]
 
 
 def _no_details(_document: Mapping[str, object]) -> Details:

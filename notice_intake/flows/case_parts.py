@@ -46,10 +46,15 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
         withheld_until=datetime.fromisoformat(disclosure["until"]) if "until" in disclosure else None,
         contact={name: str(value) for name, value in document.get("contact", {}).items()},
         details=(*details, *_import_details(document)),
-        items=tuple(_item_view(document["items"][item.position], item) for item in items),
+        items=tuple(_item_view(document["items"][one.position], one) for one in sorted(items, key=_position)),
         channel=row.channel,
         files=tuple(_file_view(one) for one in files),
     )
+
+
+def _position(item: Any) -> int:
+    place: int = item.position
+    return place
 
 
 def _file_view(row: Any) -> FileView:
@@ -77,8 +82,13 @@ def _item_view(document: Mapping[str, Any], item: Any) -> ItemView:
         reasons=document.get("reasons", ""),
         status=item.status,
         outcome=item.outcome,
-        content=document.get("content") or {},
+        content=_described(document.get("content") or {}),
     )
+
+
+def _described(content: Mapping[str, Any]) -> Mapping[str, object]:
+    published = content.get("published_at")
+    return {**content, "published_at": datetime.fromisoformat(published)} if published else content
 
 
 def decision_view(row: Any) -> DecisionView:

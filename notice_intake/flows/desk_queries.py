@@ -57,7 +57,9 @@ def facets(mount: Mount) -> dict[str, tuple[Facet, ...]]:
     found = {name: tuple(Facet(one, one) for one in values[name]) for name in ("kind", "language", "operation")}
     names = {code: instrument.name for code, instrument in mount.instruments.items()}
     found["instrument"] = tuple(Facet(one, names.get(one, one)) for one in values["instrument"])
-    found["agency"] = tuple(Facet(one.id, one.name if one.country == UNKNOWN_COUNTRY else f"{one.name} ({one.country})") for one in everyone)
+    found["agency"] = tuple(
+        Facet(one.id, one.name if one.country == UNKNOWN_COUNTRY else f"{one.name} ({one.country})") for one in everyone
+    )
     return found
 
 

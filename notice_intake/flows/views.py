@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..core.instruments import Details
 from ..core.queue import QueueFilter
 from ..core.targets import Content
 
@@ -146,7 +147,7 @@ class ReferralView:
     withheld_until: datetime | None
     contact: Mapping[str, str]
     #: What the regime adds, as label and value, ready to show.
-    details: tuple[tuple[str, str], ...]
+    details: Details
     #: Only the items that name this case.
     items: tuple[ItemView, ...]
     #: ``api`` (or what the setting ``channel`` says), ``bulk``, ``page``, ``import``.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from threading import Event
 
-from desk_house import DeskHouse, Visitor
+from desk_house import DeskHouse, Visitor, order_fields
+from sqlalchemy import select
 from test_desk_questions import ask, says
 
 from notice_intake.core.codes import MessageKind
+from notice_intake.flows.receive import Submission, receive
 from notice_intake.flows.work import work
 
 LINK = "https://video.example/1"
@@ -97,3 +101,71 @@ def test_a_question_keeps_its_names_apart(desk: DeskHouse, mona: Visitor) -> Non
     case_id = desk.refer(LINK)
     page = ask(mona, mona.open(f"/cases/{case_id}"))
     assert '</bdi><span class="ni-to">' in page.html
+
+
+def many(desk: DeskHouse, count: int) -> str:
+    """Have an agency refer the same content many times in one referral; return the case."""
+    items = [{"reference": f"n-{place:03}", "target": {"kind": "url", "url": LINK}} for place in range(count)]
+    document = {
+        "instrument": "eu.iru.referral",
+        "agency_reference": "BE-many",
+        "language": "en",
+        "category": "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
+        "grounds": [{"kind": "terms", "reference": "Terms, 4.2"}],
+        "items": items,
+    }
+    sent = Submission(document, json.dumps(document).encode(), "api", None)
+    got = receive(desk.mount, sent, agency=desk.agency("Unit BE", "BE"), now=desk.clock())
+    with desk.mount.storage.read() as tx:
+        return str(
+            tx.execute(select(tx.tables.item.c.case_id).where(tx.tables.item.c.referral_id == got.referral_id)).scalar()
+        )
+
+
+def test_the_items_of_a_referral_stand_as_sent_and_fold_after_five(desk: DeskHouse, mona: Visitor) -> None:
+    html = mona.open(f"/cases/{many(desk, 100)}").html
+    found = re.findall(r"n-\d{3}", html.partition('class="ni-referral"')[2].partition("</section>")[0])
+    assert list(dict.fromkeys(found)) == [f"n-{place:03}" for place in range(100)]
+    first, _, rest = html.partition("95 further items</summary>")
+    assert (first.count('class="ni-item"'), rest.count('class="ni-item"')) == (5, 95)
+    assert "further item" not in mona.open(f"/cases/{desk.refer(f'{LINK}/other')}").text
+
+
+def test_an_item_that_was_taken_back_says_so_among_those_that_stand(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = many(desk, 3)
+    says(desk, case_id, MessageKind.WITHDRAWAL, {"reason": "Placeholder.", "items": ["n-001"]})
+    html = mona.open(f"/cases/{case_id}").html
+    chips = [part.partition("</p>")[0].count("Withdrawn") for part in html.split('class="ni-item-what"')[1:]]
+    assert chips == [0, 1, 0]
+    assert "Withdrawn" not in html.partition('class="ni-referral"')[2].partition("</header>")[0]
+
+
+def test_what_an_order_holds_is_written_for_people(desk: DeskHouse, mona: Visitor) -> None:
+    order = order_fields()["removal_order"]
+    assert isinstance(order, dict)
+    order |= {"main_establishment": "IE", "signature": {"signed_at": "2026-11-21T09:40:00+01:00", "signatory": "A. P."}}
+    content = {"kind": "video", "published_at": "2026-11-19T10:00:00+01:00"}
+    case_id = desk.order(LINK, removal_order=order, content=content, contact={"email": "desk@unit.example"})
+    page = mona.open(f"/cases/{case_id}")
+    for words in (
+        "Member State Poland",
+        "Kind of authority Law enforcement authority",
+        "Main establishment Ireland",
+        "Signature A. P.",
+        "Signed 21 Nov 2026, 08:40 UTC",
+        "Published 19 Nov 2026, 09:00 UTC",
+        "Contact at the agency E-mail desk@unit.example",
+    ):
+        assert words in page.text, words
+    mona.client.set_cookie("notice_intake_lang", "de")
+    german = mona.open(f"/cases/{case_id}").text
+    for words in ("Mitgliedstaat Polen", "Irland", "21 Nov. 2026, 08:40 UTC"):
+        assert words in german, words
+    assert "incites to" not in german
+
+
+def test_what_a_flagger_says_of_itself_is_written_for_people(desk: DeskHouse, mona: Visitor) -> None:
+    notice = {"instrument": "eu.dsa.trusted_flagger_notice", "good_faith": True, "awarded_by": "IE"}
+    page = mona.open(f"/cases/{desk.refer(LINK, **notice, contact={'name': 'A', 'email': 'a@unit.example'})}")
+    assert "Status awarded in Ireland" in page.text
+    assert "Good faith stated (Art. 16(2)(d))" in page.text
