@@ -75,6 +75,8 @@ class QueueCounts:
     cap: int
     open: int
     overdue: int
+    #: Of those, the ones past a deadline in law.
+    overdue_legal: int
     due_within_hour: int
     #: Orders, and what is said to endanger a life: they stand before everything else.
     first: int

@@ -137,6 +137,16 @@ def test_a_threat_to_life_is_not_counted_as_an_order(desk: DeskHouse, mona: Visi
     assert "2 orders 0" not in page.text
 
 
+def test_red_is_kept_for_deadlines_in_law(desk: DeskHouse, mona: Visitor) -> None:
+    desk.refer("https://video.example/1")
+    desk.clock.forward(hours=25)
+    assert mona.open("/").found("li", class_="ni-warm")
+    assert not mona.open("/").found("li", class_="ni-hot")
+    desk.order("https://video.example/2")
+    desk.clock.forward(minutes=61)
+    assert mona.open("/").found("li", class_="ni-hot")
+
+
 def test_an_empty_queue_says_so(mona: Visitor) -> None:
     assert "No case waits for a decision." in mona.open("/").text
     assert "Every decision could be carried out." in mona.open("/?state=failed").text
