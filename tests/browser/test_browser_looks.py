@@ -64,3 +64,52 @@ def test_paper_is_white_in_every_theme_and_says_when(
     assert not page.locator(".ni-ask").is_visible()
     assert gap(page, ".ni-case-head", ".ni-standing") >= 8
     assert gap(page, ".ni-standing", ".ni-content") >= 8
+
+
+def test_the_content_follows_the_title_and_the_buttons_stand_above_the_fold(
+    house: DeskHouse, come: Callable[..., Any], base: str
+) -> None:
+    page = come()
+    path = page.locator("[data-row]", has_text="Placeholder post").first.get_attribute("href")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(base + path.removeprefix("/notices/desk"))
+    assert 8 <= gap(page, ".ni-case-head", ".ni-content") <= 20
+    assert 8 <= gap(page, ".ni-standing", ".ni-deciding") <= 20
+    button = page.locator("[data-decide]").bounding_box()
+    assert button["y"] + button["height"] <= 900
+    page.mouse.wheel(0, 400)
+    page.wait_for_timeout(300)
+    form = page.locator(".ni-deciding").bounding_box()
+    assert 800 < form["y"] + form["height"] <= 900
+
+
+def test_headings_keep_their_distance_and_heads_stand_over_their_cells(
+    house: DeskHouse, come: Callable[..., Any], base: str
+) -> None:
+    page = come("lea")
+    start = "(one) => one.getBoundingClientRect().left + parseFloat(getComputedStyle(one).paddingLeft)"
+    start = f"(one) => ({start})(one) + parseFloat(getComputedStyle(one).borderLeftWidth)"
+    assert page.locator("thead th").first.evaluate(start) == page.locator("tbody .ni-row > *").first.evaluate(start)
+    page.goto(base + "/deliveries")
+    assert gap(page, ".ni-main > h2", ".ni-filters") >= 8
+    page.goto(f"{base}/agencies/{house.agencies['Unit BE'].id}")
+    assert gap(page, ".ni-facts", ".ni-section") >= 12
+
+
+def test_folds_can_be_told_from_headings_and_facts_do_not_break_in_a_word(
+    house: DeskHouse, come: Callable[..., Any]
+) -> None:
+    page = come(width=360)
+    page.locator("[data-row]", has_text="Placeholder gathering").first.click()
+    page.wait_for_selector(".ni-facts")
+    fold = page.locator(".ni-more > summary").first
+    closed = "(one) => getComputedStyle(one, '::before').transform"
+    before = fold.evaluate(closed)
+    fold.click()
+    assert "none" not in (before, fold.evaluate(closed))
+    assert before != fold.evaluate(closed)
+    line = page.locator(".ni-facts > span", has_text="3 referrals")
+    words = """(one) => { const range = document.createRange(), text = one.firstChild;
+      range.setStart(text, text.data.indexOf("referrals")); range.setEnd(text, text.data.indexOf("referrals") + 9);
+      return range.getClientRects().length; }"""
+    assert line.evaluate(words) == 1
