@@ -47,7 +47,7 @@ class Instrument:
     #: True for an order that must be obeyed; False for a request to check.
     binding: bool
     clock: ClockRule
-    #: Outcomes that answer this instrument, in the order to be offered.
+    #: Outcomes that answer this instrument.
     outcomes: tuple[Outcome, ...]
     #: What a decision under it usually rests on.
     ground: GroundKind
@@ -78,7 +78,7 @@ Instruments = Mapping[str, Instrument]
 
 
 def common_outcomes(instruments: list[Instrument]) -> tuple[Outcome, ...]:
-    """Return the outcomes that every one of ``instruments`` allows, in the order of the strictest.
+    """Return the outcomes that every one of ``instruments`` allows.
 
     A binding instrument limits what may be decided for a voluntary one on the same content, never the reverse: what
     an order allows is kept even where a referral's own list does not name it.

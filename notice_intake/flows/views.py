@@ -244,7 +244,7 @@ class CaseFile:
     decisions: tuple[DecisionView, ...]
     history: tuple[HistoryEntry, ...]
     effects: tuple[EffectView, ...]
-    #: Outcomes that every instrument of this case allows, in the order to be offered.
+    #: Outcomes that every instrument of this case allows, always in the same order.
     outcomes: tuple[str, ...]
     #: The decision that can still be undone, and until when.
     undo_until: datetime | None

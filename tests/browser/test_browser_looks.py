@@ -113,3 +113,20 @@ def test_folds_can_be_told_from_headings_and_facts_do_not_break_in_a_word(
       range.setStart(text, text.data.indexOf("referrals")); range.setEnd(text, text.data.indexOf("referrals") + 9);
       return range.getClientRects().length; }"""
     assert line.evaluate(words) == 1
+
+
+def test_a_digit_means_the_same_outcome_on_an_order_and_on_a_referral(
+    house: DeskHouse, come: Callable[..., Any], base: str
+) -> None:
+    page = come()
+    paths = [page.locator("[data-row]", has_text=text).first.get_attribute("href") for text in ("gathering", "post")]
+    for path in paths:
+        page.goto(base + path.removeprefix("/notices/desk"))
+        for digit, outcome in (("2", "access_disabled"), ("9", "not_possible")):
+            page.keyboard.press(digit)
+            assert page.locator("[name=outcome]:checked").get_attribute("value") == outcome
+        # An order cannot be answered by restricting visibility: its digit does nothing there.
+        page.keyboard.press("1")
+        page.keyboard.press("3")
+        chosen = "removed" if path == paths[0] else "visibility_restricted"
+        assert page.locator("[name=outcome]:checked").get_attribute("value") == chosen

@@ -32,7 +32,7 @@ def test_everything_known_is_on_one_page(desk: DeskHouse, mona: Visitor) -> None
         "Placeholder title", "@placeholder", "Arabic", "19 Nov 2026, 08:00 UTC", "Views 1204", "نص نائب",
         "TCO removal order", "one hour from receipt", "1 h 00 min", "legal deadline", "Order", "Request to check",
         "Authority PL", "Unit BE", "PL-0001", "BE-0002", "Placeholder reasons.", "Motifs fictifs.", "Terms, 4.2",
-        "Placeholder authority", "Member State Poland", "PL/2026/11", "Placeholder court, 30 days", "B. Placeholder", "unit@example.org",
+        "Member State Poland", "PL/2026/11", "Placeholder court, 30 days", "B. Placeholder", "unit@example.org",
         "Placeholder outlet", "hxxps://elsewhere[.]example/9", "Terrorist content", "Risk for public security",
         "The uploader must not be told for now", "Referral received",
     )  # fmt: skip

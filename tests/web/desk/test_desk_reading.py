@@ -10,7 +10,7 @@ from desk_house import DeskHouse, Visitor, order_fields
 from sqlalchemy import select
 from test_desk_questions import ask, says
 
-from notice_intake.core.codes import MessageKind
+from notice_intake.core.codes import MessageKind, Outcome
 from notice_intake.flows.receive import Submission, receive
 from notice_intake.flows.work import work
 
@@ -169,3 +169,27 @@ def test_what_a_flagger_says_of_itself_is_written_for_people(desk: DeskHouse, mo
     page = mona.open(f"/cases/{desk.refer(LINK, **notice, contact={'name': 'A', 'email': 'a@unit.example'})}")
     assert "Status awarded in Ireland" in page.text
     assert "Good faith stated (Art. 16(2)(d))" in page.text
+
+
+def test_each_outcome_has_one_digit_whatever_the_instrument(desk: DeskHouse, mona: Visitor) -> None:
+    cases = [desk.refer(f"{LINK}/1"), desk.order(f"{LINK}/2")]
+    cases.append(
+        desk.refer(
+            f"{LINK}/3", instrument="eu.dsa.notice", good_faith=True, contact={"name": "A", "email": "a@b.example"}
+        )
+    )
+    digits: dict[str, set[str]] = {}
+    for case_id in cases:
+        offered = [one for one in mona.open(f"/cases/{case_id}").found("input", name="outcome")]
+        for one in offered:
+            digits.setdefault(one["value"], set()).add(one["data-digit"])
+        assert [one["data-digit"] for one in offered] == sorted(one["data-digit"] for one in offered)
+    assert digits == {str(outcome): {str(place)} for place, outcome in enumerate(Outcome, 1)}
+
+
+def test_a_case_that_was_taken_back_replaces_no_decision(desk: DeskHouse, mona: Visitor) -> None:
+    case_id = desk.refer(LINK)
+    withdraw(desk, case_id)
+    page = mona.open(f"/cases/{case_id}")
+    assert "in force" not in page.text
+    assert "Nothing was decided on this case" in page.text
