@@ -70,10 +70,11 @@ class Verdict:
 
 
 def allowed_outcomes(members: Sequence[Member], instruments: Instruments) -> tuple[Outcome, ...]:
-    """Return the outcomes that answer every item of a case, in the order to be offered."""
+    """Return the outcomes that answer every item of a case, always in the same order: a hand learns where each is."""
     codes = dict.fromkeys(member.instrument for member in members if member.status is not ItemStatus.WITHDRAWN)
     known = [instruments[code] for code in codes if code in instruments]
-    return common_outcomes(known) if known else tuple(Outcome)
+    allowed = common_outcomes(known) if known else tuple(Outcome)
+    return tuple(one for one in Outcome if one in allowed)
 
 
 def decide(

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from .clocks import ClockRule
 from .codes import GroundKind, Outcome
 from .retention import NO_PERIOD, Retention
 
-Details = tuple[tuple[str, str], ...]
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the regime's own: shown in the reader's language where the catalogue has it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country by its code, shown by its name."""
+
+    code: str
+
+
+#: Text as the agency wrote it, or something that the desk knows how to write.
+Value = str | Word | Country | datetime
+Details = tuple[tuple[str, Value | tuple[Value, ...]], ...]
 
 
 def _no_details(_document: Mapping[str, object]) -> Details:
@@ -29,7 +47,7 @@ class Instrument:
     #: True for an order that must be obeyed; False for a request to check.
     binding: bool
     clock: ClockRule
-    #: Outcomes that answer this instrument, in the order to be offered.
+    #: Outcomes that answer this instrument.
     outcomes: tuple[Outcome, ...]
     #: What a decision under it usually rests on.
     ground: GroundKind
@@ -60,7 +78,7 @@ Instruments = Mapping[str, Instrument]
 
 
 def common_outcomes(instruments: list[Instrument]) -> tuple[Outcome, ...]:
-    """Return the outcomes that every one of ``instruments`` allows, in the order of the strictest.
+    """Return the outcomes that every one of ``instruments`` allows.
 
     A binding instrument limits what may be decided for a voluntary one on the same content, never the reverse: what
     an order allows is kept even where a referral's own list does not name it.

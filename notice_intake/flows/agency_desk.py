@@ -14,6 +14,7 @@ from ..store import agencies, agency_activity, answered, journal, pages
 from ..store.agencies import Agency, Endpoint
 from ..store.pages import Link, Stay
 from ..store.storage import Raced, Tx
+from .entry_values import UNKNOWN_COUNTRY
 from .mount import Mount
 
 
@@ -48,6 +49,8 @@ class KeyState:
     #: How many callbacks wait for the endpoint.
     waiting: int
     last_referral_at: datetime | None
+    #: Whether it ever had a key, or was closed out.
+    once_open: bool
 
     @property
     def last_used_at(self) -> datetime | None:
@@ -63,6 +66,21 @@ class KeyState:
     def reachable(self, now: datetime) -> bool:
         """Whether it can come in at all: by a key, or by a link or visit."""
         return any(not key.expired(now) for key in self.keys) or bool(self.links or self.visits)
+
+    def standing(self, now: datetime) -> str:
+        """How its door stands: ``open``, ``run_out``, ``closed_out``, or never opened: ``by_mail``, ``no_key``."""
+        if self.reachable(now):
+            return "open"
+        if self.keys:
+            return "run_out"
+        if self.once_open:
+            return "closed_out"
+        return "by_mail" if self.last_referral_at else "no_key"
+
+    @property
+    def country(self) -> str:
+        """Where it is, or ``""`` where nobody said."""
+        return "" if self.agency.country == UNKNOWN_COUNTRY else self.agency.country
 
 
 def everyone(mount: Mount, *, now: datetime) -> tuple[KeyState, ...]:
@@ -115,6 +133,7 @@ def _states(mount: Mount, tx: Tx, chosen: Sequence[Agency], *, now: datetime) ->
     stays = pages.visits(tx, ids, now=now, seen_since=now - mount.settings.page_idle)
     endpoints = agencies.endpoints(tx, ids)
     waiting, last = agency_activity.waiting(tx, ids), agency_activity.last_referrals(tx, ids)
+    once_open = agency_activity.once_open(tx, ids)
     return tuple(
         KeyState(
             one,
@@ -124,6 +143,7 @@ def _states(mount: Mount, tx: Tx, chosen: Sequence[Agency], *, now: datetime) ->
             _present(endpoints.get(one.id)),
             waiting.get(one.id, 0),
             last.get(one.id),
+            one.id in once_open,
         )
         for one in chosen
     )

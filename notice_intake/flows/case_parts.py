@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from .entry_values import UNKNOWN_COUNTRY
 from .mount import Mount
 from .views import DecisionView, EffectView, FileView, HistoryEntry, ItemView, MessageView, ReferralView
 
@@ -23,7 +25,7 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
     return ReferralView(
         id=row.id,
         agency=row.agency_name,
-        agency_country=row.agency_country,
+        agency_country="" if row.agency_country == UNKNOWN_COUNTRY else row.agency_country,
         agency_reference=row.agency_reference,
         instrument=row.instrument,
         instrument_name=instrument.name if instrument else row.instrument,
@@ -39,13 +41,20 @@ def referral_view(mount: Mount, row: Any, items: Sequence[Any], *, files: Sequen
         keywords=tuple(document.get("keywords", ())),
         grounds=grounds,
         threat_to_life=row.threat_to_life,
+        threat_explanation=str(document.get("urgency", {}).get("explanation", "")),
         disclosure=str(disclosure.get("uploader", "inform")),
+        withheld_until=datetime.fromisoformat(disclosure["until"]) if "until" in disclosure else None,
         contact={name: str(value) for name, value in document.get("contact", {}).items()},
         details=(*details, *_import_details(document)),
-        items=tuple(_item_view(document["items"][item.position], item) for item in items),
+        items=tuple(_item_view(document["items"][one.position], one) for one in sorted(items, key=_position)),
         channel=row.channel,
         files=tuple(_file_view(one) for one in files),
     )
+
+
+def _position(item: Any) -> int:
+    place: int = item.position
+    return place
 
 
 def _file_view(row: Any) -> FileView:
@@ -73,8 +82,13 @@ def _item_view(document: Mapping[str, Any], item: Any) -> ItemView:
         reasons=document.get("reasons", ""),
         status=item.status,
         outcome=item.outcome,
-        content=document.get("content") or {},
+        content=_described(document.get("content") or {}),
     )
+
+
+def _described(content: Mapping[str, Any]) -> Mapping[str, object]:
+    published = content.get("published_at")
+    return {**content, "published_at": datetime.fromisoformat(published)} if published else content
 
 
 def decision_view(row: Any) -> DecisionView:
@@ -96,6 +110,8 @@ def decision_view(row: Any) -> DecisionView:
         effected_at=row.effected_at,
         undone_at=row.undone_at,
         supersedes=row.supersedes,
+        # What the platform refused is cleared as well, and was never there.
+        reverted_at=row.cleared_at if row.effected_at is not None else None,
     )
 
 

@@ -18,7 +18,7 @@ from ..store import agencies, cases, decisions, journal, messages, originals, ou
 from ..store.storage import Tx
 from .case_parts import decision_view, effect_view, history_entry, message_views, referral_view
 from .complaints import check_moderator
-from .entry_values import CHANNEL
+from .entry_values import CHANNEL, UNKNOWN_COUNTRY
 from .mount import Mount
 from .viewing import VIEWS
 from .views import CaseFile, Claim, EffectView, Facet, NamedIn, PurgedCase, QueueCounts, QueuePage, QueueRow
@@ -57,7 +57,9 @@ def facets(mount: Mount) -> dict[str, tuple[Facet, ...]]:
     found = {name: tuple(Facet(one, one) for one in values[name]) for name in ("kind", "language", "operation")}
     names = {code: instrument.name for code, instrument in mount.instruments.items()}
     found["instrument"] = tuple(Facet(one, names.get(one, one)) for one in values["instrument"])
-    found["agency"] = tuple(Facet(one.id, f"{one.name} ({one.country})") for one in everyone)
+    found["agency"] = tuple(
+        Facet(one.id, one.name if one.country == UNKNOWN_COUNTRY else f"{one.name} ({one.country})") for one in everyone
+    )
     return found
 
 

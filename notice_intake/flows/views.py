@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..core.instruments import Details
 from ..core.queue import QueueFilter
 from ..core.targets import Content
 
@@ -74,8 +75,11 @@ class QueueCounts:
     cap: int
     open: int
     overdue: int
+    #: Of those, the ones past a deadline in law.
+    overdue_legal: int
     due_within_hour: int
-    orders: int
+    #: Orders, and what is said to endanger a life: they stand before everything else.
+    first: int
     mine: int
     decided: int
     failed: int
@@ -138,10 +142,14 @@ class ReferralView:
     #: (kind, reference, explanation)
     grounds: tuple[tuple[str, str, str], ...]
     threat_to_life: bool
+    #: Why, in the agency's words.
+    threat_explanation: str
     disclosure: str
+    #: Of one that withholds: until when, where the agency says so.
+    withheld_until: datetime | None
     contact: Mapping[str, str]
     #: What the regime adds, as label and value, ready to show.
-    details: tuple[tuple[str, str], ...]
+    details: Details
     #: Only the items that name this case.
     items: tuple[ItemView, ...]
     #: ``api`` (or what the setting ``channel`` says), ``bulk``, ``page``, ``import``.
@@ -170,6 +178,8 @@ class DecisionView:
     effected_at: datetime | None
     undone_at: datetime | None
     supersedes: str | None
+    #: When the platform had taken it back, after a later one.
+    reverted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +244,7 @@ class CaseFile:
     decisions: tuple[DecisionView, ...]
     history: tuple[HistoryEntry, ...]
     effects: tuple[EffectView, ...]
-    #: Outcomes that every instrument of this case allows, in the order to be offered.
+    #: Outcomes that every instrument of this case allows, always in the same order.
     outcomes: tuple[str, ...]
     #: The decision that can still be undone, and until when.
     undo_until: datetime | None

@@ -13,7 +13,8 @@ from ..contract.fields import Always, Const, Country, Line
 from ..contract.referrals import MAX_ITEMS, ContactSchema, NotifierSchema, ReasonedItemSchema, ReferralSchema
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
-from ..core.instruments import Details, Instrument
+from ..core.instruments import Country as Place
+from ..core.instruments import Details, Instrument, Value, Word
 from ..core.retention import COMPLAINTS
 from .regime import Regime
 
@@ -104,12 +105,12 @@ class TrustedFlaggerNoticeSchema(ReferralSchema):
 
 
 def _notice_details(document: Mapping[str, Any]) -> Details:
-    good_faith = "stated (Art. 16(2)(d))" if document.get("good_faith") else "not stated"
-    rows = [("Good faith", good_faith)]
+    good_faith = Word("stated (Art. 16(2)(d))" if document.get("good_faith") else "not stated")
+    rows: list[tuple[str, Value]] = [("Good faith", good_faith)]
     if document.get("expertise"):
         rows.append(("Area of expertise", str(document["expertise"])))
     if document.get("awarded_by"):
-        rows.append(("Status awarded in", str(document["awarded_by"])))
+        rows.append(("Status awarded in", Place(str(document["awarded_by"]))))
     return tuple(rows)
 
 

@@ -7,7 +7,7 @@ Journal, fields are optional rather than guessed to be mandatory; what Art. 3(4)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import fields, validate
@@ -17,7 +17,8 @@ from ..contract.referrals import MAX_ITEMS, GroundSchema, ReasonedItemSchema, Re
 from ..core.catalogue import EU, ORDER_CATEGORIES
 from ..core.clocks import ClockKind, ClockRule
 from ..core.codes import GroundKind, Outcome
-from ..core.instruments import Details, Instrument
+from ..core.instruments import Country as Place
+from ..core.instruments import Details, Instrument, Value, Word
 from ..core.retention import PRESERVATION
 from .regime import Regime
 
@@ -29,7 +30,13 @@ CONTENT_TYPES = {
     "instruction": "instructs on explosives, weapons or other methods (Art. 2(7)(d))",
     "threat": "threatens to commit a terrorist offence (Art. 2(7)(e))",
 }
-AUTHORITY_TYPES = ("judge", "court", "investigating_judge", "law_enforcement", "other")
+AUTHORITY_TYPES = {
+    "judge": "Judge",
+    "court": "Court",
+    "investigating_judge": "Investigating judge",
+    "law_enforcement": "Law enforcement authority",
+    "other": "Another authority",
+}
 
 
 class RepresentativeSchema(Strict):
@@ -152,26 +159,33 @@ def _order_details(document: Mapping[str, Any]) -> Details:
     order = document.get("removal_order", {})
     authority, addressee = order.get("issuing_authority", {}), order.get("addressee", {})
     person = authority.get("representative", {})
-    rows = [
-        ("Issuing authority", f"{authority.get('name', '')} ({authority.get('member_state', '')})"),
-        ("Kind of authority", str(authority.get("type", "")).replace("_", " ")),
+    signature = order.get("signature", {})
+    rows: list[tuple[str, Value | tuple[Value, ...]]] = [
+        ("Issuing authority", authority.get("name", "")),
+        ("Member State", _place(authority.get("member_state"))),
+        ("Kind of authority", _word(AUTHORITY_TYPES, authority.get("type", ""))),
         ("Signed for it by", ", ".join(filter(None, (person.get("name"), person.get("post"))))),
         ("File number", authority.get("file_number", "")),
         ("Telephone", authority.get("phone", "")),
         ("E-mail", authority.get("email", "")),
         ("Addressee", addressee.get("name", "")),
         ("Legal representative", addressee.get("legal_representative", "")),
-        ("Main establishment", order.get("main_establishment", "")),
-        ("The content", "; ".join(CONTENT_TYPES[one] for one in order.get("terrorist_content_types", ()))),
-        ("Signature", _signature(order.get("signature", {}))),
+        ("Main establishment", _place(order.get("main_establishment"))),
+        ("The content", tuple(_word(CONTENT_TYPES, one) for one in order.get("terrorist_content_types", ()))),
+        ("Signature", signature.get("signatory", "")),
+        ("Signed", datetime.fromisoformat(signature["signed_at"]) if "signed_at" in signature else ""),
         ("Follow-up", order.get("follow_up", "")),
     ]
     rows += [("Redress", f"{one['body']}, {one['deadline']}") for one in order.get("redress", ())]
     return tuple((label, value) for label, value in rows if value)
 
 
-def _signature(signature: Mapping[str, Any]) -> str:
-    return f"{signature.get('signatory', '')}, {signature.get('signed_at', '')}".strip(", ")
+def _place(code: str | None) -> Value:
+    return Place(code) if code else ""
+
+
+def _word(words: Mapping[str, str], code: str) -> Value:
+    return Word(words[code]) if code in words else code
 
 
 REMOVAL_ORDER = Instrument(

@@ -84,7 +84,7 @@
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open || desk.dataset.keys === "off") return;
     const digit = !event.shiftKey && /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-    const outcome = digit && decision && $$("[name=outcome]", decision)[digit[1] - 1];
+    const outcome = digit && decision && $(`[name=outcome][data-digit="${digit[1]}"]`, decision);
     const key = /^[ -~]$/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
     if (outcome) { outcome.checked = true; outcome.focus(); outcome.dispatchEvent(new Event("input", { bubbles: true })); }
     else if (!digit && Object.hasOwn(actions, key)) actions[key]();

@@ -39,6 +39,17 @@ def waiting(tx: Tx, agency_ids: Sequence[str]) -> dict[str, int]:
     return {row.agency_id: int(row.callbacks) for row in tx.execute(query)}
 
 
+def once_open(tx: Tx, agency_ids: Sequence[str]) -> set[str]:
+    """Return which agencies had a key at some time, or were closed out: nobody closes a door that was never there."""
+    key, entry = tx.tables.credential.c, tx.tables.journal.c
+    ended = (entry.object.in_(agency_ids), entry.action == "agency.keys_revoked")
+    queries = (
+        select(key.agency_id).where(key.agency_id.in_(agency_ids)).distinct(),
+        select(entry.object).where(*ended).distinct(),
+    )
+    return {found for query in queries for found in tx.execute(query).scalars()}
+
+
 def last_referrals(tx: Tx, agency_ids: Sequence[str]) -> dict[str, datetime]:
     """Return when something last happened to a referral of each agency, where it has any."""
     table = tx.tables.referral

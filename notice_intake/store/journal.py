@@ -36,7 +36,7 @@ def history(tx: Tx, objects: Sequence[str], *, without: Sequence[str] = (), limi
     j, o, a = tx.tables.journal, tx.tables.opening, tx.tables.agency
     with_opening = j.outerjoin(o, o.c.leaf == j.c.leaf)
     named = with_opening.outerjoin(a, and_(j.c.actor_kind == "agency", a.c.id == j.c.actor_id))
-    name = func.coalesce(o.c.name, a.c.name).label("name")
+    name = func.coalesce(func.nullif(o.c.name, ""), a.c.name).label("name")
     query = select(j, o.c.salt, o.c.person, name, o.c.facts.label("private")).select_from(named)
     query = (
         query.where(j.c.object.in_(objects), j.c.action.not_in(without))

@@ -97,10 +97,14 @@ def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, int]:
         "open": select(case.id).where(is_open),
         # Two priorities, two ranges of one index: a range on the time alone would read the whole queue.
         "overdue": select(case.id).where(is_open, case.priority.in_((0, 1)), case.due_at <= now),
+        # The law's deadlines all stand in the first priority.
+        "overdue_legal": select(case.id).where(
+            is_open, case.priority == 0, case.due_at <= now, case.due_kind == "legal"
+        ),
         "due_within_hour": select(case.id).where(
             is_open, case.priority.in_((0, 1)), case.due_at > now, case.due_at <= now + timedelta(hours=1)
         ),
-        "orders": select(case.id).where(is_open, case.priority == 0),
+        "first": select(case.id).where(is_open, case.priority == 0),
         "mine": select(case.id).where(case.claimed_by == moderator_id, case.claimed_until > now),
         "decided": select(case.id).where(state_is(tx, CaseState.DECIDED)),
         "failed": select(case.id).where(state_is(tx, CaseState.FAILED)),

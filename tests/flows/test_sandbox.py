@@ -109,7 +109,7 @@ def test_the_same_content_is_two_cases_that_never_meet(sandbox):
     assert queue(sandbox.house) == []
     assert claim_next(sandbox.house) is None
     counts = desk_queries.queue_counts(sandbox.house.mount, moderator=ONE, now=sandbox.house.clock.now)
-    assert (counts.open, counts.orders) == (0, 0)
+    assert (counts.open, counts.first) == (0, 0)
     before = sandbox.counts()
     assert real.refer(real.document(link)).status_code == 201
     (row,) = queue(sandbox.house)

@@ -14,7 +14,7 @@ from notice_intake.contract.referrals import ReferralSchema
 from notice_intake.core.clocks import ClockKind, ClockRule
 from notice_intake.core.codes import RESTRICTIVE, Outcome
 from notice_intake.core.decisions import Draft
-from notice_intake.core.instruments import Instrument
+from notice_intake.core.instruments import Country, Instrument, Word
 from notice_intake.core.queue import QueueFilter
 from notice_intake.errors import SettingsError
 from notice_intake.extension import DEFAULT_REGIMES
@@ -82,12 +82,16 @@ def test_a_voluntary_referral_rests_on_the_terms_and_the_others_on_the_law():
 def test_the_desk_is_told_in_words_what_an_order_says():
     rows = BOOK.instruments[ORDER].details(full(ORDER))
     told = dict(rows)
-    assert told["Issuing authority"] == "Example Court (BE)"
+    assert told["Issuing authority"] == "Example Court"
+    assert told["Member State"] == Country("BE")
+    assert told["Kind of authority"] == Word("Court")
+    assert told["Signed"] == datetime.fromisoformat(full(ORDER)["removal_order"]["signature"]["signed_at"])
     assert told["Signed for it by"] == "Officer A, Registrar"
-    assert "Art. 2(7)(a)" in told["The content"]
-    assert "Art. 2(7)(e)" in told["The content"]
+    first, *_, last = told["The content"]
+    assert "Art. 2(7)(a)" in first.text
+    assert "Art. 2(7)(e)" in last.text
     assert told["Redress"] == "Court of Appeal, 30 days"
-    assert all(isinstance(value, str) and value for _, value in rows)
+    assert all(value for _, value in rows)
 
 
 @pytest.mark.parametrize("code", INSTRUMENTS)

@@ -184,6 +184,13 @@ DELIVERY_STATES = {
     "feed": (N_("To be read by polling"), "plain"),
     "cancelled": (N_("Cancelled"), "plain"),
 }
+#: how the door of an agency stands, where it is not open: (word, tone)
+STANDINGS = {
+    "run_out": (N_("has run out"), "alarm"),
+    "closed_out": (N_("Closed out"), "alarm"),
+    "by_mail": (N_("By mail only"), "plain"),
+    "no_key": (N_("No key yet"), "plain"),
+}
 SCHEMES = {
     "bearer": N_("Token"),
     "signature": N_("Public key"),

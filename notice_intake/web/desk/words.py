@@ -171,11 +171,11 @@ DUES = {"overdue": N_("Overdue"), "hour": N_("Within the hour")}
 
 #: filter: (its label, what it says when nothing is chosen)
 FILTERS = {
-    "instrument": (N_("Instrument"), N_("Every instrument")),
-    "agency": (N_("Agency"), N_("Every agency")),
-    "kind": (N_("Kind"), N_("Every kind")),
-    "language": (N_("Language"), N_("Every language")),
-    "operation": (N_("Operation"), N_("Every operation")),
+    "instrument": (N_("Instrument"), N_("All")),
+    "agency": (N_("Agency"), N_("All")),
+    "kind": (N_("Kind"), N_("All")),
+    "language": (N_("Language"), N_("All")),
+    "operation": (N_("Operation"), N_("All")),
     "claim": (N_("Held by"), N_("Any")),
     "due": (N_("Due"), N_("Any time")),
 }

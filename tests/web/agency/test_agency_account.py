@@ -336,3 +336,28 @@ def test_the_command_prints_a_link_that_works(tmp_path):
     agencies.register(house.mount, "Twin", place="FR", instruments=["eu.iru.referral"], now=house.clock())
     twice = run.invoke(args=["notice-intake", "agency", "link", "Twin"])
     assert (twice.exit_code, "Give the id" in twice.output) == (2, True)
+
+
+def test_only_who_once_had_a_key_or_was_closed_out_is_called_closed_out(host, unit, eng):
+    host.refer("https://video.example/1", agency=("Unit by mail", "ZZ"))
+    page = eng.open("/agencies")
+    assert "Unit BE Belgium No key yet" in page.text
+    assert "Unit by mail By mail only" in page.text
+    for words in ("Closed out", "Unknown Region", "ZZ"):
+        assert words not in page.text
+    mailing = host.agencies["Unit by mail"].id
+    assert "By mail only" in eng.open(f"/agencies/{mailing}").text
+    agencies.rotate(host.mount, mailing, now=host.clock())
+    assert "By mail only" not in eng.open("/agencies").text
+    (key,) = agency_desk.own_keys(host.mount, mailing, now=host.clock()).keys
+    eng.send(eng.open(f"/agencies/{mailing}"), f"{key.key_id}/revoke")
+    agencies.revoke(host.mount, unit, now=host.clock())
+    assert eng.open("/agencies").text.count("Closed out") == 2
+
+
+def test_an_agency_whose_keys_have_run_out_is_not_closed_out(host, unit, eng):
+    agencies.rotate(host.mount, unit, now=host.clock())
+    host.clock.forward(days=366)
+    page = eng.open("/agencies")
+    assert "has run out" in page.text
+    assert "Closed out" not in page.text

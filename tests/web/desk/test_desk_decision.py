@@ -134,7 +134,7 @@ def test_somebody_elses_claim_stops_a_decision_and_shows_what_was_typed(
     marc.send(marc.open(f"/cases/{case_id}"), "/claim")
     back = mona.send(page, "/decision", then="next", **REMOVE)
     assert back.status == 409
-    assert "Marc Exemple holds this case." in back.text
+    assert "Marc Exemple holds this case for" in back.text
     assert "Placeholder facts." in back.text
     assert "Placeholder explanation." in back.text
 

@@ -125,8 +125,27 @@ def test_counts_say_how_things_stand(desk: DeskHouse, mona: Visitor) -> None:
     desk.refer("https://video.example/3")
     mona.send(mona.open("/"), "/next")
     text = mona.open("/").text
-    for words in ("1 overdue", "1 within the hour", "2 orders", "1 mine", "Open 3"):
+    for words in ("1 overdue", "1 within the hour", "2 orders and threats to life", "1 mine", "Open 3"):
         assert words in text
+
+
+def test_a_threat_to_life_is_not_counted_as_an_order(desk: DeskHouse, mona: Visitor) -> None:
+    desk.refer("https://video.example/1", urgency={"threat_to_life": True, "explanation": "Placeholder."})
+    assert "1 order or threat to life" in mona.open("/").text
+    desk.order("https://video.example/2")
+    page = mona.open("/")
+    assert "2 orders and threats to life" in page.text
+    assert "2 orders 0" not in page.text
+
+
+def test_red_is_kept_for_deadlines_in_law(desk: DeskHouse, mona: Visitor) -> None:
+    desk.refer("https://video.example/1")
+    desk.clock.forward(hours=25)
+    assert mona.open("/").found("li", class_="ni-warm")
+    assert not mona.open("/").found("li", class_="ni-hot")
+    desk.order("https://video.example/2")
+    desk.clock.forward(minutes=61)
+    assert mona.open("/").found("li", class_="ni-hot")
 
 
 def test_an_empty_queue_says_so(mona: Visitor) -> None:

@@ -92,6 +92,14 @@ def test_time_left_is_written_as_people_read_it(left: timedelta, english: str) -
     assert texts_in("en").left(NOW + left, NOW) == english
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("left", [timedelta(days=3), timedelta(hours=2), timedelta(minutes=13), timedelta(minutes=2)])
+def test_a_sentence_that_ends_in_a_time_ends_in_one_full_stop(language: str, left: timedelta) -> None:
+    texts = texts_in(language)
+    for sentence in ("This case is yours for %(time)s.", "%(time)s left."):
+        assert ".." not in texts.gettext(sentence, time=texts.left(NOW + left, NOW))
+
+
 def test_times_say_that_they_are_utc_and_days_only_where_needed() -> None:
     texts = texts_in("de")
     elsewhere = NOW.astimezone(tz=None)
