@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
+from ..forks import in_each_child
 from . import joined
 from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
@@ -32,6 +33,8 @@ _PRAGMAS = (
 )
 #: How a connection was told to commit.
 _SYNCED = "notice_intake_synced"
+#: Pools of the parent process: a connection that is thrown away would be closed, for the parent as well.
+_left: list[Any] = []
 #: PostgreSQL's word for a table that is not there. SQLite says so with an OperationalError.
 _UNDEFINED_TABLE = "42P01"
 
@@ -145,6 +148,7 @@ class Storage:
             if parsed.drivername == "postgresql":
                 parsed = parsed.set(drivername="postgresql+psycopg")
             engine = create_engine(parsed, isolation_level="AUTOCOMMIT", **_ENGINE)
+        in_each_child(engine, _leave)
         return cls(None, tables=make_tables(prefix, schema), engine=engine, sync_all=sync_all)
 
     @classmethod
@@ -280,6 +284,13 @@ class Storage:
 def _beside(database: str | None) -> str | None:
     """Return the file by which processes take turns; None for a database that no other process can open."""
     return f"{database}-turn" if database and database != ":memory:" and not database.startswith("file:") else None
+
+
+def _leave(engine: Engine) -> None:
+    """Leave the connections to the process that opened them, in one that was forked from it."""
+    if engine.url.database != ":memory:":
+        _left.append(engine.pool)
+        engine.dispose(close=False)
 
 
 def _sqlite_engine(url: str, database: str | None) -> Engine:

@@ -7,7 +7,6 @@ host's server sees: behind a proxy the host has to set it (Werkzeug's ``ProxyFix
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from werkzeug.datastructures import Headers
 
 from ...errors import NoticeIntakeError, TooManyRequests
 from ...flows.mount import Mount
+from ...forks import Lock
 from ..problems import this_request
 from .counting import Counters
 
@@ -114,7 +114,7 @@ def _seconds(until: float) -> int:
 
 
 _of_mount: WeakKeyDictionary[Mount, Limits] = WeakKeyDictionary()
-_making = threading.Lock()
+_making = Lock()
 
 
 def limits_of(mount: Mount) -> Limits:
