@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 from flask import Blueprint, Flask, current_app
 
+from . import given
 from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
@@ -22,7 +21,6 @@ from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import Settings
-from .store.key_file import key_beside
 from .store.storage import Storage
 from .web.agency.addresses import address_of
 from .web.agency.blueprint import agency_blueprint
@@ -65,6 +63,7 @@ class NoticeIntake:
         clock: Callable[[], datetime] = utc_now,
         **options: Any,
     ) -> None:
+        given.check_hooks(platform=platform, moderators=moderators)
         self._parts = _Parts(platform, moderators, storage, tuple(regimes), clock, options)
         self._made: WeakSet[Mount] = WeakSet()
         Settings.from_mapping({}, **options)
@@ -138,11 +137,9 @@ class NoticeIntake:
 
     def _mount(self, app: Flask, name: str) -> Mount:
         parts = self._parts
-        config = {**_environment(), **app.config}
-        settings = Settings.from_mapping(config, **parts.options)
-        storage = parts.storage or _storage(app, settings)
-        embedded = parts.storage is None and not settings.storage_url
-        keys = settings.secret_keys or _keys(app, embedded=embedded)
+        given.check_app(app)
+        settings = Settings.from_mapping({**given.environment(), **app.config}, **parts.options)
+        storage = given.storage_of(app, settings, given=parts.storage)
         mount = Mount(
             name=name,
             settings=settings,
@@ -150,7 +147,7 @@ class NoticeIntake:
             platform=parts.platform,
             moderators=parts.moderators,
             rulebook=rulebook(parts.regimes),
-            secrets=Secrets(keys),
+            secrets=Secrets(given.keys_of(app, settings, given=parts.storage)),
             clock=parts.clock,
         )
         self._made.add(mount)
@@ -171,27 +168,3 @@ def _mount_of(name: str) -> Callable[[], Mount]:
 
 def _taken(name: str) -> SettingsError:
     return SettingsError(f"{name!r} is mounted on this app already. Give the second mount another name.")
-
-
-def _environment() -> dict[str, str]:
-    # What the command of notice_intake.client reads may stand in the same environment.
-    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET", "NOTICE_INTAKE_KEY_PASSWORD")
-    ours = {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and key not in others}
-    return {key: value for key, value in ours.items() if "_TEST_" not in key}
-
-
-def _storage(app: Flask, settings: Settings) -> Storage:
-    url = settings.storage_url or f"sqlite:///{Path(app.instance_path) / 'notice_intake.db'}"
-    return Storage.from_url(
-        url, prefix=settings.table_prefix, schema=settings.schema or None, sync_all=settings.sqlite_sync_all
-    )
-
-
-def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
-    """Make a key beside the embedded database. Any other storage may be shared by machines, which need one key."""
-    if not embedded:
-        raise SettingsError(
-            "NOTICE_INTAKE_SECRET_KEYS is not set. Give one key of 32 characters or more, the same on every machine: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
-    return (key_beside(Path(app.instance_path) / "notice_intake.db"),)

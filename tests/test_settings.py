@@ -183,6 +183,27 @@ def test_the_embedded_database_gets_a_key_of_its_own_once_and_for_its_owner_only
     assert mounts[1].secrets.decrypt(mounts[0].secrets.encrypt("kept")) == "kept"
 
 
+def test_a_key_that_is_missing_beside_a_database_in_use_is_not_replaced(tmp_path):
+    app = Flask("host", instance_path=str(tmp_path / "instance"))
+    NoticeIntake(**PARTS).init_app(app)
+    run = app.test_cli_runner().invoke
+    key = tmp_path / "instance" / "notice_intake.key"
+    again = Flask("host", instance_path=app.instance_path)
+    assert run(args=["notice-intake", "db", "upgrade"]).exit_code == 0
+    assert stat.S_IMODE((tmp_path / "instance" / "notice_intake.db").stat().st_mode) == 0o600
+    key.unlink()
+    NoticeIntake(**PARTS).init_app(again)  # nobody has a token yet
+    added = ["notice-intake", "agency", "add", "Unit", "--country", "BE", "--instrument", "eu.iru.referral"]
+    assert run(args=added).exit_code == 0
+    kept = key.rename(tmp_path / "kept.key")
+    third = Flask("host", instance_path=app.instance_path)
+    with pytest.raises(SettingsError, match=r"notice_intake\.key is missing.* Put the key file back"):
+        NoticeIntake(**PARTS).init_app(third)
+    assert not key.exists()
+    kept.rename(key)
+    NoticeIntake(**PARTS).init_app(third)
+
+
 def test_processes_that_start_at_once_find_the_same_key(tmp_path):
     script = f"""
 from flask import Flask
@@ -210,6 +231,69 @@ def test_an_address_that_cannot_be_read_is_refused_without_being_repeated(url):
     with pytest.raises(SettingsError, match="address cannot be read") as refused:
         NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
     assert "hunter2" not in refused.value.detail
+
+
+#: A setting, what the storage beside it has, and what to do about it.
+IGNORED = [
+    ({"table_prefix": "uk_"}, {}, r"Pass prefix='uk_' to Storage\.from_"),
+    ({"table_prefix": "uk_"}, {"prefix": "eu_"}, r"Pass prefix='uk_'"),
+    ({"schema": "uk"}, {}, r"Pass schema='uk'"),
+    ({"sqlite_sync_all": True}, {}, r"Pass sync_all=True"),
+    ({"storage_url": "sqlite:///elsewhere.db"}, {}, r"NOTICE_INTAKE_STORAGE_URL is set"),
+]
+
+
+@pytest.mark.parametrize(("options", "built", "says"), IGNORED)
+def test_a_setting_that_the_storage_beside_it_would_ignore_is_refused(tmp_path, options, built, says):
+    storage = Storage.from_url(f"sqlite:///{tmp_path / 'x.db'}", **built)
+    with pytest.raises(SettingsError, match=says):
+        NoticeIntake(**PARTS, secret_keys=KEY, storage=storage, **options).init_app(Flask("host"))
+
+
+def test_a_setting_that_the_storage_beside_it_has_as_well_is_fine(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    storage = Storage.from_url(url, prefix="uk_", sync_all=True)
+    options = {"table_prefix": "uk_", "sqlite_sync_all": True, "storage_url": url}
+    mount = NoticeIntake(**PARTS, secret_keys=KEY, storage=storage, **options).init_app(Flask("host"))
+    assert mount.storage is storage
+    other = Storage.from_sessionmaker(lambda: None, prefix="eu_")  # type: ignore[arg-type]
+    NoticeIntake(**PARTS, secret_keys=KEY, storage=other).init_app(Flask("host"))
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite://", "names no file"),
+        ("postgresql://u:hunter2@h:port/x", "cannot be read"),
+        ("postgresql+nosuch://u:hunter2@h/x", r"driver must be one of .*, not postgresql\+nosuch"),
+        ("sqlite+nosuch:///x.db", r"driver must be one of .*, not sqlite\+nosuch"),
+    ],
+)
+def test_an_address_that_leads_nowhere_stops_the_start(url, says):
+    with pytest.raises(SettingsError, match=says) as refused:
+        NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
+    assert "hunter2" not in refused.value.detail
+
+
+#: What is no platform and no gate, and what the refusal says.
+NO_HOOKS = [
+    ({"platform": None}, r"platform=NoneType lacks resolve\(\), capture\(\)"),
+    ({"platform": object()}, r"platform=object lacks resolve\(\)"),
+    ({"platform": FakePlatform}, r"Write FakePlatform\(\)"),
+    ({"moderators": FakeModerators}, r"Write FakeModerators\(\)"),
+    ({"moderators": FakePlatform()}, r"moderators=FakePlatform lacks current\(\), login_url\(\)"),
+]
+
+
+@pytest.mark.parametrize(("hooks", "says"), NO_HOOKS)
+def test_hooks_that_are_not_there_are_told_where_they_are_given(hooks, says):
+    with pytest.raises(TypeError, match=says):
+        NoticeIntake(**{**PARTS, **hooks})
+
+
+def test_an_app_that_matches_hosts_is_refused():
+    with pytest.raises(SettingsError, match="host_matching"):
+        NoticeIntake(**PARTS, secret_keys=(KEY,)).init_app(Flask("host", host_matching=True, static_host="x"))
 
 
 @pytest.mark.parametrize("url", ["mysql://x@localhost/y", "oracle://x"])
