@@ -24,6 +24,7 @@ from .settings import Settings
 from .store.storage import Storage
 from .web.agency.addresses import address_of
 from .web.agency.blueprint import agency_blueprint
+from .web.api import limiting
 from .web.api.blueprint import api_blueprint, sandbox_blueprint
 from .web.desk.blueprint import desk_blueprint
 
@@ -150,6 +151,7 @@ class NoticeIntake:
             secrets=Secrets(given.keys_of(app, settings, given=parts.storage)),
             clock=parts.clock,
         )
+        limiting.limits_of(mount)  # an address that names no store is to stop the start
         self._made.add(mount)
         if settings.worker_in_process:
             work_along(mount, within=app.app_context)
