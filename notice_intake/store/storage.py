@@ -20,8 +20,9 @@ from .turns import Turn
 
 #: How a connection was told to commit.
 _SYNCED = "notice_intake_synced"
-#: PostgreSQL's word for a table that is not there. SQLite says so with an OperationalError.
-_UNDEFINED_TABLE = "42P01"
+#: PostgreSQL's words for a table or column that is not there, a missing grant, and a server that only reads. An
+#: operator mends them, and SQLite says each with an OperationalError.
+_MENDED_BY_OPERATORS = ("42P01", "42703", "42501", "25006")
 
 
 class Raced(Exception):
@@ -38,7 +39,7 @@ def _translated() -> Iterator[None]:
     except OperationalError as error:
         raise TemporarilyUnavailable from error
     except DBAPIError as error:
-        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _MENDED_BY_OPERATORS:
             raise TemporarilyUnavailable from error
         raise
 
