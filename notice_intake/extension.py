@@ -141,13 +141,15 @@ class NoticeIntake:
         given.check_app(app)
         settings = Settings.from_mapping({**given.environment(), **app.config}, **parts.options)
         storage = given.storage_of(app, settings, given=parts.storage)
+        rules = rulebook(parts.regimes)
+        given.check_settings(settings, instruments=rules.instruments)
         mount = Mount(
             name=name,
             settings=settings,
             storage=storage,
             platform=parts.platform,
             moderators=parts.moderators,
-            rulebook=rulebook(parts.regimes),
+            rulebook=rules,
             secrets=Secrets(given.keys_of(app, settings, given=parts.storage)),
             clock=parts.clock,
         )

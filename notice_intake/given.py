@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import ssl
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,28 @@ def keys_of(app: Flask, settings: Settings, *, given: Storage | None) -> tuple[s
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     return (key_beside(_embedded(app)),)
+
+
+def check_settings(settings: Settings, *, instruments: Collection[str]) -> None:
+    """Raise ``SettingsError`` for a setting that names something which is not there."""
+    unknown = sorted(settings.periods.of.keys() - set(instruments))
+    if unknown:
+        raise SettingsError(
+            f"NOTICE_INTAKE_RETENTION_OF names the unknown instrument {unknown[0]}. "
+            f"There are: {', '.join(sorted(instruments))}."
+        )
+    if settings.callback_ca_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.callback_ca_file)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"NOTICE_INTAKE_CALLBACK_CA_FILE: {settings.callback_ca_file} cannot be read as certificates in PEM "
+                f"({getattr(error, 'strerror', None) or type(error).__name__})."
+            ) from None
+    if settings.checkpoint_file and not Path(settings.checkpoint_file).resolve().parent.is_dir():
+        raise SettingsError(
+            f"NOTICE_INTAKE_CHECKPOINT_FILE: the folder of {settings.checkpoint_file} is not there. Make it first."
+        )
 
 
 def check_app(app: Flask) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from notice_intake import NoticeIntake, Settings, Storage
+from notice_intake import Moderator, NoticeIntake, Settings, Storage
 from notice_intake.errors import SettingsError
 from notice_intake.testing import FakeModerators, FakePlatform
 
@@ -75,6 +75,14 @@ REFUSED = [
     ("table_prefix", "ni;drop", "a-z"),
     ("table_prefix", "x" * 21, "20"),
     ("schema", "a.b", "A-Z"),
+    ("claim_seconds", 10**12, "at most 31536000"),
+    ("journal_seal_seconds", 10**12, "at most 31536000"),
+    ("retention_days", 4_000_000, "at most 36500"),
+    ("page_visit_minutes", 10**10, "at most 525600"),
+    ("worker_threads", 501, "at most 500"),
+    ("callback_proxy", "http://egress.example:99999", "must be like"),
+    ("public_url", "https://platform.example:99999", "must be like"),
+    ("public_url", "https://platform.example:port", "must be like"),
     ("callback_networks", "10.0.0.0/33", "cannot be read"),
     ("callback_networks", "10.0.0.1/8", "cannot be read"),  # host bits set: a typing error
     ("callback_networks", "localhost", "cannot be read"),
@@ -273,6 +281,37 @@ def test_an_address_that_leads_nowhere_stops_the_start(url, says):
     with pytest.raises(SettingsError, match=says) as refused:
         NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
     assert "hunter2" not in refused.value.detail
+
+
+#: A setting that names what is not there.
+NOT_THERE = [
+    ({"retention_of": "eu.none=30"}, "unknown instrument eu.none. There are: eu.dsa.notice"),
+    ({"callback_ca_file": "/nope/ca.pem"}, r"CALLBACK_CA_FILE: /nope/ca.pem .*No such file"),
+    ({"callback_ca_file": __file__}, r"CALLBACK_CA_FILE: .* in PEM"),
+    ({"checkpoint_file": "/nope/kept.txt"}, r"CHECKPOINT_FILE: the folder of /nope/kept.txt is not there"),
+    ({"regimes": [1]}, r"regimes= must hold objects of .*Regime, not 1"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), NOT_THERE)
+def test_what_names_something_that_is_not_there_stops_the_start(options, says):
+    with pytest.raises(SettingsError, match=says):
+        NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url="sqlite:///x.db", **options).init_app(Flask("host"))
+
+
+def test_a_layout_that_is_not_there_is_told_by_the_check(tmp_path):
+    app = Flask("host", instance_path=str(tmp_path))
+    NoticeIntake(**PARTS, desk_layout="ours/none.html").init_app(app)
+    run = app.test_cli_runner().invoke
+    run(args=["notice-intake", "db", "upgrade"])
+    said = run(args=["notice-intake", "check"])
+    assert (said.exit_code, "desk_layout: there is no template ours/none.html" in said.output) == (1, True)
+    assert "page_layout" not in said.output
+
+
+@pytest.mark.parametrize("roles", [["lead"], {"lead"}, "lead", frozenset({"lead"})])
+def test_roles_may_come_in_any_shape(roles):
+    assert Moderator("1", "Mona", roles=roles).roles == frozenset({"lead"})
 
 
 #: What is no platform and no gate, and what the refusal says.
