@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, NestedTransaction, Table, event
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError, UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from ..errors import TemporarilyUnavailable
+from ..errors import SettingsError, TemporarilyUnavailable
 from . import engines, joined
 from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
@@ -38,8 +38,14 @@ def _translated() -> Iterator[None]:
         raise Raced from error
     except OperationalError as error:
         raise TemporarilyUnavailable from error
+    except UnboundExecutionError as error:
+        raise SettingsError(
+            "The sessions of the storage have no engine. Give the sessionmaker one: bind=engine."
+        ) from error
     except DBAPIError as error:
-        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _MENDED_BY_OPERATORS:
+        # SQLite says with a bare DatabaseError that a file is damaged, or none of its own.
+        state = getattr(error.orig, "sqlstate", None)
+        if type(error) is DatabaseError or error.connection_invalidated or state in _MENDED_BY_OPERATORS:
             raise TemporarilyUnavailable from error
         raise
 
@@ -151,6 +157,8 @@ class Storage:
         """Use a Flask-SQLAlchemy host's engine, in sessions of our own: the host's ``db.session`` stays untouched."""
 
         def open_session() -> Session:
+            if bind_key not in db.engines:
+                raise SettingsError(f"There is no bind {bind_key!r}: SQLALCHEMY_BINDS does not name it.")
             return Session(db.engines[bind_key], expire_on_commit=False)
 
         return cls(open_session, tables=make_tables(prefix, schema))
