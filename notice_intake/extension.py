@@ -26,7 +26,7 @@ from .web.agency.addresses import address_of
 from .web.agency.blueprint import agency_blueprint
 from .web.api import limiting
 from .web.api.blueprint import api_blueprint, sandbox_blueprint
-from .web.desk.blueprint import desk_blueprint
+from .web.desk.blueprint import LARGE, desk_blueprint
 
 #: The regimes that every mount knows unless it is given others.
 DEFAULT_REGIMES: tuple[Regime, ...] = KNOWN
@@ -88,9 +88,13 @@ class NoticeIntake:
         for place, door in doors.items():
             if csrf is not None and hasattr(csrf, "exempt"):
                 # The API has no cookies and no forms. The agency pages have a session and a protection of their own,
-                # and the host's would open a session for strangers. The desk stays under the host's as well.
+                # and the host's would open a session for strangers. The desk stays under the host's as well,
+                # but for what takes files: the host's would read them before we can say how large they may be.
                 csrf.exempt(door)
             app.register_blueprint(door, url_prefix=place)
+        if csrf is not None and hasattr(csrf, "exempt"):
+            for view in LARGE:
+                csrf.exempt(view)
         app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
         return mount
 
