@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -23,19 +24,21 @@ from .cli_pages import AddressOf, add_link_command
 from .cli_retention import add_retention_commands
 from .cli_secrets import secrets_group
 from .core.expiry import days_left
-from .errors import NoticeIntakeError, TemporarilyUnavailable
+from .errors import DocumentRefused, NoticeIntakeError, TemporarilyUnavailable
 from .flows import agencies, expiry, sandbox
 from .flows.health import readiness
 from .flows.mount import Mount
 from .flows.work import work
 from .store import agencies as agency_store
-from .store import key_life, key_sources, migrate
+from .store import causes, key_life, key_sources, leases, migrate
 
+log = logging.getLogger("notice_intake.flows")
 MountOf = Callable[[], Mount]
 _NO_TABLES = (
-    "The database cannot be reached, or it has no tables yet. Check its address; make the tables with "
+    "The database has no tables yet, or those of another version. Bring them up to date with "
     "'flask notice-intake db upgrade' (or the name that this mount was given)."
 )
+_NO_DATABASE = "The database cannot be used. Check its address, and whether it is up."
 
 
 class _Said(click.ClickException):
@@ -62,13 +65,30 @@ def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **options: Any) -> Any:
         try:
             return call(*args, **options)
-        except TemporarilyUnavailable:
-            raise _Said(_NO_TABLES) from None
+        except TemporarilyUnavailable as error:
+            raise _Said(_about_database(error)) from None
+        except DocumentRefused as error:
+            raise _Said(" ".join(one.detail for one in error.errors) or error.detail) from None
         except NoticeIntakeError as error:
             raise _Said(error.detail) from None
+        except OverflowError:
+            raise _Said("A number or a time is out of range.") from None
+        except OSError as error:
+            raise _Said(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # Exit code 1 means something else with every command: what broke here must not pass for it.
+            log.exception("the command broke")
+            raise _Said(f"The command broke: {type(error).__name__}. The log has the rest.") from None
 
     run.__name__, run.__doc__ = call.__name__, call.__doc__
     return with_appcontext(run)
+
+
+def _about_database(error: TemporarilyUnavailable) -> str:
+    told = causes.said(error)
+    return (_NO_TABLES if causes.lacks_tables(error) else _NO_DATABASE) + (f" It says: {told}" if told else "")
 
 
 def _work(mount_of: MountOf) -> click.Command:
@@ -85,6 +105,12 @@ def _work(mount_of: MountOf) -> click.Command:
         with sandbox.worked(_sandbox_of(mount), stop=stop, once=once, within=app.app_context):
             tally = work(mount, stop=stop, once=once, within=app.app_context, threads=concurrency)
         click.echo(f"{tally.performed} effects performed, {tally.delivered} callbacks attempted, {tally.failed} faults")
+        if once:
+            with mount.storage.read() as tx:
+                waiting = leases.put_back(tx)
+            if tally.failed or waiting:
+                click.echo(f"{waiting} effects failed and wait to be tried again; the log has each fault", err=True)
+                sys.exit(1)
 
     return command
 
@@ -103,10 +129,22 @@ def _check(mount_of: MountOf) -> click.Command:
             if checks.get("tables") == "ok":
                 for line in expiry.warnings(mount, now=mount.clock()):
                     click.echo(f"{word}warning: {line}")
+        for line in _missing_layouts(mount_of()):
+            good = False
+            click.echo(line)
         if not good:
             sys.exit(1)
 
     return command
+
+
+def _missing_layouts(mount: Mount) -> Iterator[str]:
+    """Yield a line for each layout that the settings name and the app has not: its pages could not be shown."""
+    known = current_app.jinja_env.list_templates()
+    for name in ("desk_layout", "page_layout"):
+        wanted = getattr(mount.settings, name)
+        if wanted not in known:
+            yield f"{name}: there is no template {wanted}"
 
 
 def _db(mount_of: MountOf) -> click.Group:
@@ -173,10 +211,16 @@ def _agency(mount_of: MountOf, address_of: AddressOf | None) -> click.Group:
     @_guarded
     def add(name: str, country: str, instruments: tuple[str, ...], callback_url: str | None, as_json: bool) -> None:
         mount = mount_of()
+        with mount.storage.read() as tx:
+            same = [one.id for one in agency_store.everyone(tx) if one.name.casefold() == name.casefold()]
         enrolled = agencies.enrol(
             mount, name, place=country, instruments=instruments, callback_url=callback_url, now=mount.clock()
         )
         _show_keys(enrolled, as_json)
+        if same:
+            click.echo(
+                f"This name was taken already, by {', '.join(same)}: name them by their ids from now on.", err=True
+            )
 
     @group.command("rotate", help="Give an agency a further token; the newest two stay alive.")
     @click.argument("agency")

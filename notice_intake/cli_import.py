@@ -228,7 +228,7 @@ def _show(name: str, one: Plan | None) -> None:
 
 def _lines(name: str, one: Plan) -> Iterator[str]:
     counts = one.counts
-    new = ", new here, gets no key" if one.agency_is_new else ""
+    new = ", new here, gets no key" if one.agency_is_new else f" ({one.agency.id})"
     yield f"{name}: {one.files[0].reading.format or 'kept, not read'} from {one.agency.name}{new}"
     yield f"  received {one.received_at.isoformat(timespec='minutes')} by {one.wish.channel}; clocks run from then"
     for code, value in one.files[0].reading.sender:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 from flask import Blueprint, Flask, current_app
 
+from . import given
 from .auth.secrets import Secrets
 from .cli import command_group
 from .errors import SettingsError
@@ -22,12 +21,12 @@ from .hooks import Moderators, Platform
 from .regimes.known import KNOWN
 from .regimes.regime import Regime, rulebook
 from .settings import Settings
-from .store.key_file import key_beside
 from .store.storage import Storage
 from .web.agency.addresses import address_of
 from .web.agency.blueprint import agency_blueprint
+from .web.api import limiting
 from .web.api.blueprint import api_blueprint, sandbox_blueprint
-from .web.desk.blueprint import desk_blueprint
+from .web.desk.blueprint import LARGE, desk_blueprint
 
 #: The regimes that every mount knows unless it is given others.
 DEFAULT_REGIMES: tuple[Regime, ...] = KNOWN
@@ -65,6 +64,7 @@ class NoticeIntake:
         clock: Callable[[], datetime] = utc_now,
         **options: Any,
     ) -> None:
+        given.check_hooks(platform=platform, moderators=moderators)
         self._parts = _Parts(platform, moderators, storage, tuple(regimes), clock, options)
         self._made: WeakSet[Mount] = WeakSet()
         Settings.from_mapping({}, **options)
@@ -88,9 +88,13 @@ class NoticeIntake:
         for place, door in doors.items():
             if csrf is not None and hasattr(csrf, "exempt"):
                 # The API has no cookies and no forms. The agency pages have a session and a protection of their own,
-                # and the host's would open a session for strangers. The desk stays under the host's as well.
+                # and the host's would open a session for strangers. The desk stays under the host's as well,
+                # but for what takes files: the host's would read them before we can say how large they may be.
                 csrf.exempt(door)
             app.register_blueprint(door, url_prefix=place)
+        if csrf is not None and hasattr(csrf, "exempt"):
+            for view in LARGE:
+                csrf.exempt(view)
         app.register_blueprint(desk, url_prefix=f"{prefix}/desk")
         return mount
 
@@ -138,21 +142,22 @@ class NoticeIntake:
 
     def _mount(self, app: Flask, name: str) -> Mount:
         parts = self._parts
-        config = {**_environment(), **app.config}
-        settings = Settings.from_mapping(config, **parts.options)
-        storage = parts.storage or _storage(app, settings)
-        embedded = parts.storage is None and not settings.storage_url
-        keys = settings.secret_keys or _keys(app, embedded=embedded)
+        given.check_app(app)
+        settings = Settings.from_mapping({**given.environment(), **app.config}, **parts.options)
+        storage = given.storage_of(app, settings, given=parts.storage)
+        rules = rulebook(parts.regimes)
+        given.check_settings(settings, instruments=rules.instruments)
         mount = Mount(
             name=name,
             settings=settings,
             storage=storage,
             platform=parts.platform,
             moderators=parts.moderators,
-            rulebook=rulebook(parts.regimes),
-            secrets=Secrets(keys),
+            rulebook=rules,
+            secrets=Secrets(given.keys_of(app, settings, given=parts.storage)),
             clock=parts.clock,
         )
+        limiting.limits_of(mount)  # an address that names no store is to stop the start
         self._made.add(mount)
         if settings.worker_in_process:
             work_along(mount, within=app.app_context)
@@ -171,27 +176,3 @@ def _mount_of(name: str) -> Callable[[], Mount]:
 
 def _taken(name: str) -> SettingsError:
     return SettingsError(f"{name!r} is mounted on this app already. Give the second mount another name.")
-
-
-def _environment() -> dict[str, str]:
-    # What the command of notice_intake.client reads may stand in the same environment.
-    others = ("NOTICE_INTAKE_URL", "NOTICE_INTAKE_TOKEN", "NOTICE_INTAKE_WEBHOOK_SECRET", "NOTICE_INTAKE_KEY_PASSWORD")
-    ours = {key: value for key, value in os.environ.items() if key.startswith("NOTICE_INTAKE_") and key not in others}
-    return {key: value for key, value in ours.items() if "_TEST_" not in key}
-
-
-def _storage(app: Flask, settings: Settings) -> Storage:
-    url = settings.storage_url or f"sqlite:///{Path(app.instance_path) / 'notice_intake.db'}"
-    return Storage.from_url(
-        url, prefix=settings.table_prefix, schema=settings.schema or None, sync_all=settings.sqlite_sync_all
-    )
-
-
-def _keys(app: Flask, *, embedded: bool) -> tuple[str, ...]:
-    """Make a key beside the embedded database. Any other storage may be shared by machines, which need one key."""
-    if not embedded:
-        raise SettingsError(
-            "NOTICE_INTAKE_SECRET_KEYS is not set. Give one key of 32 characters or more, the same on every machine: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
-    return (key_beside(Path(app.instance_path) / "notice_intake.db"),)

@@ -62,6 +62,10 @@ class Moderator:
     #: A locale such as ``de`` or ``ar``; None leaves the choice to the browser.
     locale: str | None = None
 
+    def __post_init__(self) -> None:
+        roles: object = self.roles
+        object.__setattr__(self, "roles", frozenset([roles] if isinstance(roles, str) else self.roles))
+
 
 @runtime_checkable
 class Moderators(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from .core.retention import Periods
 from .core.retries import DEFAULT
@@ -144,19 +145,23 @@ class Settings:
         if self.worker_lease_seconds < self.callback_timeout_seconds + LEASE_MARGIN:
             least = f"callback_timeout_seconds + {LEASE_MARGIN}, or callbacks would leave twice"
             raise _unsafe("worker_lease_seconds", f"must be at least {least}")
-        if self.callback_proxy and not _PROXY.fullmatch(self.callback_proxy):
+        if self.callback_proxy and not (_PROXY.fullmatch(self.callback_proxy) and _has_port(self.callback_proxy)):
             raise _unsafe("callback_proxy", "must be like http://egress.example:4750")
         if not all(_SECONDS.fullmatch(one) for one in self.callback_schedule):
             raise _unsafe("callback_schedule", "must hold whole seconds, such as 0,5,60,300")
         if not 0 < self.worker_idle_seconds <= 3600:
             raise _unsafe("worker_idle_seconds", "must be more than 0 and at most 3600")
+        for ending, most in _MOST.items():
+            for one in fields(self):
+                if one.name.endswith(ending) and getattr(self, one.name) > most:
+                    raise _unsafe(one.name, f"must be at most {most}")
         if not 0 < len(self.channel) <= 40:
             raise _unsafe("channel", "must have 1 to 40 characters")
         if not _PREFIX.fullmatch(self.table_prefix):
             raise _unsafe("table_prefix", "must be up to 20 of a-z 0-9 _, and begin with no digit")
         if self.schema and not _SCHEMA.fullmatch(self.schema):
             raise _unsafe("schema", "must be up to 63 of A-Z a-z 0-9 _, and begin with no digit")
-        if self.public_url and not _PUBLIC.fullmatch(self.public_url):
+        if self.public_url and not (_PUBLIC.fullmatch(self.public_url) and _has_port(self.public_url)):
             raise _unsafe("public_url", "must be like https://platform.example, and must not end in a slash")
         if bool(self.client_cert_proxies) != bool(self.client_cert_secret):
             raise _unsafe("client_cert_proxies", "needs client_cert_secret, and the other way round")
@@ -239,8 +244,18 @@ _NOT_NEGATIVE = (
     "endpoint_disable_days",
     "deadline_warning_minutes",
 )
+#: The most of a setting whose name ends so: what is more overflows a date one day.
+_MOST = {"_seconds": 31_536_000, "_minutes": 525_600, "_days": 36_500, "_threads": 500}
 _YES_NO = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _HINTS = typing.get_type_hints(Settings)
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of an address is none, or one that there can be."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _unsafe(name: str, what: str) -> SettingsError:

@@ -23,6 +23,7 @@ CONTEXT = {"self", "cls", "mount", "tx", "connection", "desk", "run"}
 #: Signatures that somebody else calls by position.
 GIVEN = {
     "web/api/counting.py:incr": "the Storage of limits",
+    "web/api/shared_counting.py:incr": "the Storage of limits",
     "store/columns.py:reference": "reads as SQLAlchemy's own constructors do",
     "cli.py:add": "click fills the parameters by name from the options",
     "cli_endpoints.py:command": "click fills the parameters by name from the options",

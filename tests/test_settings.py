@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from notice_intake import NoticeIntake, Settings, Storage
+from notice_intake import Moderator, NoticeIntake, Settings, Storage
 from notice_intake.errors import SettingsError
 from notice_intake.testing import FakeModerators, FakePlatform
 
@@ -75,6 +75,14 @@ REFUSED = [
     ("table_prefix", "ni;drop", "a-z"),
     ("table_prefix", "x" * 21, "20"),
     ("schema", "a.b", "A-Z"),
+    ("claim_seconds", 10**12, "at most 31536000"),
+    ("journal_seal_seconds", 10**12, "at most 31536000"),
+    ("retention_days", 4_000_000, "at most 36500"),
+    ("page_visit_minutes", 10**10, "at most 525600"),
+    ("worker_threads", 501, "at most 500"),
+    ("callback_proxy", "http://egress.example:99999", "must be like"),
+    ("public_url", "https://platform.example:99999", "must be like"),
+    ("public_url", "https://platform.example:port", "must be like"),
     ("callback_networks", "10.0.0.0/33", "cannot be read"),
     ("callback_networks", "10.0.0.1/8", "cannot be read"),  # host bits set: a typing error
     ("callback_networks", "localhost", "cannot be read"),
@@ -183,6 +191,27 @@ def test_the_embedded_database_gets_a_key_of_its_own_once_and_for_its_owner_only
     assert mounts[1].secrets.decrypt(mounts[0].secrets.encrypt("kept")) == "kept"
 
 
+def test_a_key_that_is_missing_beside_a_database_in_use_is_not_replaced(tmp_path):
+    app = Flask("host", instance_path=str(tmp_path / "instance"))
+    NoticeIntake(**PARTS).init_app(app)
+    run = app.test_cli_runner().invoke
+    key = tmp_path / "instance" / "notice_intake.key"
+    again = Flask("host", instance_path=app.instance_path)
+    assert run(args=["notice-intake", "db", "upgrade"]).exit_code == 0
+    assert stat.S_IMODE((tmp_path / "instance" / "notice_intake.db").stat().st_mode) == 0o600
+    key.unlink()
+    NoticeIntake(**PARTS).init_app(again)  # nobody has a token yet
+    added = ["notice-intake", "agency", "add", "Unit", "--country", "BE", "--instrument", "eu.iru.referral"]
+    assert run(args=added).exit_code == 0
+    kept = key.rename(tmp_path / "kept.key")
+    third = Flask("host", instance_path=app.instance_path)
+    with pytest.raises(SettingsError, match=r"notice_intake\.key is missing.* Put the key file back"):
+        NoticeIntake(**PARTS).init_app(third)
+    assert not key.exists()
+    kept.rename(key)
+    NoticeIntake(**PARTS).init_app(third)
+
+
 def test_processes_that_start_at_once_find_the_same_key(tmp_path):
     script = f"""
 from flask import Flask
@@ -210,6 +239,100 @@ def test_an_address_that_cannot_be_read_is_refused_without_being_repeated(url):
     with pytest.raises(SettingsError, match="address cannot be read") as refused:
         NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
     assert "hunter2" not in refused.value.detail
+
+
+#: A setting, what the storage beside it has, and what to do about it.
+IGNORED = [
+    ({"table_prefix": "uk_"}, {}, r"Pass prefix='uk_' to Storage\.from_"),
+    ({"table_prefix": "uk_"}, {"prefix": "eu_"}, r"Pass prefix='uk_'"),
+    ({"schema": "uk"}, {}, r"Pass schema='uk'"),
+    ({"sqlite_sync_all": True}, {}, r"Pass sync_all=True"),
+    ({"storage_url": "sqlite:///elsewhere.db"}, {}, r"NOTICE_INTAKE_STORAGE_URL is set"),
+]
+
+
+@pytest.mark.parametrize(("options", "built", "says"), IGNORED)
+def test_a_setting_that_the_storage_beside_it_would_ignore_is_refused(tmp_path, options, built, says):
+    storage = Storage.from_url(f"sqlite:///{tmp_path / 'x.db'}", **built)
+    with pytest.raises(SettingsError, match=says):
+        NoticeIntake(**PARTS, secret_keys=KEY, storage=storage, **options).init_app(Flask("host"))
+
+
+def test_a_setting_that_the_storage_beside_it_has_as_well_is_fine(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    storage = Storage.from_url(url, prefix="uk_", sync_all=True)
+    options = {"table_prefix": "uk_", "sqlite_sync_all": True, "storage_url": url}
+    mount = NoticeIntake(**PARTS, secret_keys=KEY, storage=storage, **options).init_app(Flask("host"))
+    assert mount.storage is storage
+    other = Storage.from_sessionmaker(lambda: None, prefix="eu_")  # type: ignore[arg-type]
+    NoticeIntake(**PARTS, secret_keys=KEY, storage=other).init_app(Flask("host"))
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite://", "names no file"),
+        ("postgresql://u:hunter2@h:port/x", "cannot be read"),
+        ("postgresql+nosuch://u:hunter2@h/x", r"driver must be one of .*, not postgresql\+nosuch"),
+        ("sqlite+nosuch:///x.db", r"driver must be one of .*, not sqlite\+nosuch"),
+    ],
+)
+def test_an_address_that_leads_nowhere_stops_the_start(url, says):
+    with pytest.raises(SettingsError, match=says) as refused:
+        NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url=url).init_app(Flask("host"))
+    assert "hunter2" not in refused.value.detail
+
+
+#: A setting that names what is not there.
+NOT_THERE = [
+    ({"retention_of": "eu.none=30"}, "unknown instrument eu.none. There are: eu.dsa.notice"),
+    ({"callback_ca_file": "/nope/ca.pem"}, r"CALLBACK_CA_FILE: /nope/ca.pem .*No such file"),
+    ({"callback_ca_file": __file__}, r"CALLBACK_CA_FILE: .* in PEM"),
+    ({"checkpoint_file": "/nope/kept.txt"}, r"CHECKPOINT_FILE: the folder of /nope/kept.txt is not there"),
+    ({"regimes": [1]}, r"regimes= must hold objects of .*Regime, not 1"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), NOT_THERE)
+def test_what_names_something_that_is_not_there_stops_the_start(options, says):
+    with pytest.raises(SettingsError, match=says):
+        NoticeIntake(**PARTS, secret_keys=(KEY,), storage_url="sqlite:///x.db", **options).init_app(Flask("host"))
+
+
+def test_a_layout_that_is_not_there_is_told_by_the_check(tmp_path):
+    app = Flask("host", instance_path=str(tmp_path))
+    NoticeIntake(**PARTS, desk_layout="ours/none.html").init_app(app)
+    run = app.test_cli_runner().invoke
+    run(args=["notice-intake", "db", "upgrade"])
+    said = run(args=["notice-intake", "check"])
+    assert (said.exit_code, "desk_layout: there is no template ours/none.html" in said.output) == (1, True)
+    assert "page_layout" not in said.output
+
+
+@pytest.mark.parametrize("roles", [["lead"], {"lead"}, "lead", frozenset({"lead"})])
+def test_roles_may_come_in_any_shape(roles):
+    assert Moderator("1", "Mona", roles=roles).roles == frozenset({"lead"})
+
+
+#: What is no platform and no gate, and what the refusal says.
+NO_HOOKS = [
+    ({"platform": None}, r"platform=NoneType lacks resolve\(\), capture\(\)"),
+    ({"platform": object()}, r"platform=object lacks resolve\(\)"),
+    ({"platform": FakePlatform}, r"Write FakePlatform\(\)"),
+    ({"moderators": FakeModerators}, r"Write FakeModerators\(\)"),
+    ({"moderators": FakePlatform()}, r"moderators=FakePlatform lacks current\(\), login_url\(\)"),
+]
+
+
+@pytest.mark.parametrize(("hooks", "says"), NO_HOOKS)
+def test_hooks_that_are_not_there_are_told_where_they_are_given(hooks, says):
+    with pytest.raises(TypeError, match=says):
+        NoticeIntake(**{**PARTS, **hooks})
+
+
+def test_an_app_that_matches_hosts_is_refused():
+    with pytest.raises(SettingsError, match="host_matching"):
+        NoticeIntake(**PARTS, secret_keys=(KEY,)).init_app(Flask("host", host_matching=True, static_host="x"))
 
 
 @pytest.mark.parametrize("url", ["mysql://x@localhost/y", "oracle://x"])

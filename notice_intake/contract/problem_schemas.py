@@ -92,9 +92,18 @@ class HealthSchema(Open):
 class ChecksSchema(Open):
     """What was looked at, each with `ok` or a word for what is wrong."""
 
-    database = Code(["ok", "unreachable"], **said("Whether the database answers."))
+    database = Code(
+        ["ok", "unreachable", "cannot be written"], **said("Whether the database answers, and can be written.")
+    )
     tables = Code(["ok", "not upgraded"], metadata={"description": "Whether its tables are those that are needed."})
-    worker = Code(["ok", "work is waiting"], metadata={"description": "Whether work is done in time."})
+    keys = Code(["ok", "one is missing"], metadata={"description": "Whether stored secrets can be read."})
+    worker = Code(
+        ["ok", "work is waiting", "none is running"], metadata={"description": "Whether work is done in time."}
+    )
+    limits = Code(
+        ["ok", "counted in each process"],
+        metadata={"description": "Whether the store that counts requests answers; only where there is one."},
+    )
 
 
 class ReadySchema(Open):

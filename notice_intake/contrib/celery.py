@@ -19,6 +19,7 @@ from flask import Flask
 from .. import signals
 from ..flows.mount import Mount
 from ..flows.work import work
+from ..forks import Lock
 
 log = logging.getLogger("notice_intake.celery")
 EXTENSION = "notice_intake"
@@ -42,7 +43,7 @@ class Wakeup:
         self._task = task
         self._pause = pause
         self._wanted = threading.Event()
-        self._starting = threading.Lock()
+        self._starting = Lock()
         self._process = 0
         self._broken = False
 

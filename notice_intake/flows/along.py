@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import signals
+from ..forks import Lock
 from .mount import Mount
 from .work import work
 
 #: Of each process, which mounts have a worker: a server that forks has to start its own in each child.
 _running: dict[tuple[int, int], _Along] = {}
-_starting = threading.Lock()
+_starting = Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from ..auth import checkpoint, ed25519, keys
 from ..auth.checkpoint import Checkpoint
 from ..delivery.sender import CHECKPOINT_HEADER
 from ..errors import TemporarilyUnavailable
+from ..forks import Lock
 from ..store import seals, signatures
 from .mount import Mount
 from .platform_keys import signing_key
@@ -36,7 +36,7 @@ class _Known:
 
 
 _of_mount: WeakKeyDictionary[Mount, _Known] = WeakKeyDictionary()
-_appending = threading.Lock()
+_appending = Lock()
 
 
 def latest(mount: Mount, *, now: datetime, look: bool = True) -> str:

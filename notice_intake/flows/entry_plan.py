@@ -101,8 +101,12 @@ def _agency(mount: Mount, files: Sequence[EnteredFile], wish: Wish) -> tuple[Age
         if wish.agency_id:
             known = agencies.find(tx, wish.agency_id)
         else:
-            same = (one for one in agencies.everyone(tx) if name and one.name.casefold() == name.casefold())
-            known = next(same, None)
+            same = [one for one in agencies.everyone(tx) if name and one.name.casefold() == name.casefold()]
+            known = same[0] if same else None
+            if len(same) > 1:
+                ids = ", ".join(f"{one.id} ({one.country})" for one in same)
+                detail = f"{len(same)} agencies are called {name}. Give the id of one: {ids}."
+                raise DocumentRefused([FieldError("/agency", "ambiguous", detail)])
     if known is not None:
         return known, False
     if wish.agency_id or not name:

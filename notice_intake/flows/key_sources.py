@@ -7,7 +7,6 @@ its address fails.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from ..delivery.fetch import Fetcher, FetchFailed
 from ..delivery.guard import CallbackPolicy, check_callback_url
 from ..delivery.policy import CallbackRefused
 from ..errors import KeyNotUsable, NotFound
+from ..forks import Lock
 from ..ids import new_id
 from ..store import agencies, journal
 from ..store import key_sources as store
@@ -43,7 +43,7 @@ _AT_ONCE = 8
 
 _fetchers: WeakKeyDictionary[Mount, Fetcher] = WeakKeyDictionary()
 _looked: WeakKeyDictionary[Mount, datetime] = WeakKeyDictionary()
-_turn = threading.Lock()
+_turn = Lock()
 
 
 @dataclass(frozen=True, slots=True)

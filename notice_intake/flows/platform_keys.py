@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..auth import signing
 from ..auth.signing import PrivateKey
+from ..forks import Lock
 from ..store import signatures as store
 from .mount import Mount
 
 _of_mount: WeakKeyDictionary[Mount, PrivateKey] = WeakKeyDictionary()
-_making = threading.Lock()
+_making = Lock()
 
 
 def signing_key(mount: Mount, *, now: datetime) -> PrivateKey:

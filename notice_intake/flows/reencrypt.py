@@ -39,6 +39,18 @@ def reencrypt(mount: Mount, *, dry: bool = False) -> Renewed:
     return found
 
 
+def tokens(value: Any) -> list[str]:
+    """Return the encrypted secrets that are in a stored value."""
+    found: list[str] = []
+
+    def note(token: str) -> str:
+        found.append(token)
+        return token
+
+    _each(value, note)
+    return found
+
+
 def _walk(mount: Mount, *, writing: bool) -> Renewed:
     count = old = 0
     for place in encrypted.places(mount.storage.tables):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from ..core.journal import Entry
+from ..forks import Lock
 from ..hooks import Moderator
 from ..store import journal
 from .claims import actor_of
@@ -20,7 +20,7 @@ VIEWS = (VIEWED, REVEALED)
 _MOST = 20_000
 _Key = tuple[str, str, str, int]
 _seen: WeakKeyDictionary[Mount, OrderedDict[_Key, None]] = WeakKeyDictionary()
-_turn = threading.Lock()
+_turn = Lock()
 
 
 def viewed(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> None:

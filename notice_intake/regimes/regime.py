@@ -35,6 +35,8 @@ def rulebook(regimes: Iterable[Regime]) -> Rulebook:
     instruments: dict[str, Instrument] = {}
     contracts: dict[str, Contract] = {}
     for regime in regimes:
+        if not isinstance(regime, Regime):
+            raise SettingsError(f"regimes= must hold objects of notice_intake.regimes.regime.Regime, not {regime!r}.")
         for instrument, schema in regime.instruments:
             if instrument.code in instruments:
                 raise SettingsError(f"Two regimes define the instrument {instrument.code!r}.")

@@ -43,6 +43,13 @@ def some(tx: Tx, place: Place, *, after: str, limit: int, lock: bool) -> Sequenc
     return [(row[0], row[1]) for row in rows]
 
 
+def newest(tx: Tx, place: Place) -> Sequence[tuple[str, Any]]:
+    """Return (key, value) of the row that holds a secret and has the highest key; ids are made in the order of time."""
+    key, value = place.table.c[place.key], place.table.c[place.column]
+    rows: Sequence[Any] = tx.execute(select(key, value).order_by(key.desc()).limit(1)).all()
+    return [(row[0], row[1]) for row in rows]
+
+
 def put(tx: Tx, place: Place, *, key: str, value: Any) -> None:
     """Store a value in place of the old one."""
     table = place.table

@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ..core.codes import EffectKind, EffectState
 from .storage import Tx
 from .tables import Tables
 
@@ -109,6 +110,13 @@ def give_back(tx: Tx, leased: Iterable[Leased]) -> None:
         mine = and_(table.c.id == bindparam("b_id"), table.c.lease_token == bindparam("b_token"))
         free = {"lease_until": None, "lease_token": None, "tries": table.c.tries - 1}
         tx.execute(update(table).where(mine).values(free), values)
+
+
+def put_back(tx: Tx) -> int:
+    """Return how much work of our own platform failed and waits to be tried again."""
+    table = tx.tables.outbox
+    tried = (table.c.state == EffectState.DUE, table.c.kind != EffectKind.CALLBACK, table.c.attempts > 0)
+    return int(tx.execute(select(func.count()).select_from(table).where(*tried)).scalar_one())
 
 
 def oldest(tx: Tx, *, now: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from .storage import Storage
@@ -43,13 +43,13 @@ def _said() -> Iterator[None]:
         yield
     except CommandError as error:
         raise SettingsError(str(error)) from None
-    except OperationalError as error:
+    except DBAPIError as error:
         raise TemporarilyUnavailable from error
 
 
 def current(storage: Storage) -> str | None:
     """Return the revision that the database stands at, or None where it has none."""
-    with storage.connect() as connection:
+    with _said(), storage.connect() as connection:
         options = {"version_table": version_table(storage), "version_table_schema": storage.tables.metadata.schema}
         return MigrationContext.configure(connection, opts=options).get_current_revision()
 

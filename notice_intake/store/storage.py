@@ -5,35 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NestedTransaction, Table, create_engine, event
-from sqlalchemy.engine import CursorResult, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import Connection, Engine, NestedTransaction, Table, event
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError, UnboundExecutionError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
-from . import joined
+from . import engines, joined
 from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
 from .tables import Tables, make_tables
 from .turns import Turn
 
-#: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
-#: error that quotes them would carry them into the log.
-_ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
-#: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "foreign_keys=ON",
-    "busy_timeout=30000",
-    "wal_autocheckpoint=8000",
-    "cache_size=-8000",
-)
 #: How a connection was told to commit.
 _SYNCED = "notice_intake_synced"
-#: PostgreSQL's word for a table that is not there. SQLite says so with an OperationalError.
-_UNDEFINED_TABLE = "42P01"
+#: PostgreSQL's words for a table or column that is not there, a missing grant, and a server that only reads. An
+#: operator mends them, and SQLite says each with an OperationalError.
+_MENDED_BY_OPERATORS = ("42P01", "42703", "42501", "25006")
 
 
 class Raced(Exception):
@@ -49,8 +38,14 @@ def _translated() -> Iterator[None]:
         raise Raced from error
     except OperationalError as error:
         raise TemporarilyUnavailable from error
+    except UnboundExecutionError as error:
+        raise SettingsError(
+            "The sessions of the storage have no engine. Give the sessionmaker one: bind=engine."
+        ) from error
     except DBAPIError as error:
-        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
+        # SQLite says with a bare DatabaseError that a file is damaged, or none of its own.
+        state = getattr(error.orig, "sqlstate", None)
+        if type(error) is DatabaseError or error.connection_invalidated or state in _MENDED_BY_OPERATORS:
             raise TemporarilyUnavailable from error
         raise
 
@@ -120,6 +115,20 @@ class Storage:
             self._turn = Turn(_beside(engine.url.database))
 
     @property
+    def prefix(self) -> str:
+        """What the names of all tables begin with."""
+        return self.tables.agency.name.removesuffix("agency")
+
+    @property
+    def sync_all(self) -> bool:
+        """Whether everything is on the disk first: SQLite as it was told, all others always."""
+        return self._sync_all or not self._sqlite
+
+    def is_at(self, url: str) -> bool:
+        """Whether this is the database of an address, where the connections are ours."""
+        return self._engine is not None and self._engine.url == engines.address(url)
+
+    @property
     def engine(self) -> Engine | None:
         """The engine, where it is ours."""
         return self._engine
@@ -131,20 +140,7 @@ class Storage:
         What is committed is on the disk. For voluntary referrals that come one by one SQLite does that only with
         ``sync_all``: without it a power cut can take the newest of them away.
         """
-        try:
-            parsed = make_url(url)
-        except ArgumentError:  # its text quotes the address, and with it a password
-            raise SettingsError(
-                "The database address cannot be read. Write sqlite:///path or postgresql://user:password@host/name."
-            ) from None
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise SettingsError(f"Storage must be SQLite or PostgreSQL, not {parsed.get_backend_name()}.")
-        if parsed.get_backend_name() == "sqlite":
-            engine = _sqlite_engine(url, parsed.database)
-        else:
-            if parsed.drivername == "postgresql":
-                parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_engine(parsed, isolation_level="AUTOCOMMIT", **_ENGINE)
+        engine = engines.opened(engines.address(url))
         return cls(None, tables=make_tables(prefix, schema), engine=engine, sync_all=sync_all)
 
     @classmethod
@@ -161,14 +157,15 @@ class Storage:
         """Use a Flask-SQLAlchemy host's engine, in sessions of our own: the host's ``db.session`` stays untouched."""
 
         def open_session() -> Session:
+            if bind_key not in db.engines:
+                raise SettingsError(f"There is no bind {bind_key!r}: SQLALCHEMY_BINDS does not name it.")
             return Session(db.engines[bind_key], expire_on_commit=False)
 
         return cls(open_session, tables=make_tables(prefix, schema))
 
     def beside(self, suffix: str) -> Storage:
         """Return a storage on the same connections, with tables of its own: ``suffix`` follows the prefix of these."""
-        prefix = self.tables.agency.name.removesuffix("agency") + suffix
-        tables = make_tables(prefix, self.tables.metadata.schema)
+        tables = make_tables(self.prefix + suffix, self.tables.metadata.schema)
         other = Storage(self._factory, tables=tables, engine=self._engine, sync_all=self._sync_all)
         other._turn = self._turn
         return other
@@ -286,22 +283,6 @@ class Storage:
 def _beside(database: str | None) -> str | None:
     """Return the file by which processes take turns; None for a database that no other process can open."""
     return f"{database}-turn" if database and database != ":memory:" and not database.startswith("file:") else None
-
-
-def _sqlite_engine(url: str, database: str | None) -> Engine:
-    if database and database != ":memory:":
-        Path(database).resolve().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_ENGINE)
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        # The driver's own BEGIN comes only before the first write and is deferred: a read-then-write transaction then
-        # fails with "database is locked" under load. We say BEGIN ourselves, on PostgreSQL too.
-        connection.isolation_level = None
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
 
 
 def _say_begin(connection: Connection, word: str) -> None:

@@ -6,7 +6,6 @@ for it. Nobody waits for company: alone, a referral is stored at once, and under
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Table
 
 from ..errors import NoticeIntakeError
+from ..forks import Lock, in_each_child
 from . import cases, known_keys
 from .direct import Rows, Straight, Tuples
 from .known_keys import KnownKey
@@ -47,8 +47,10 @@ class Together:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._turn = threading.Lock()
+        self._turn = Lock()
         self._waiting: deque[Fresh] = deque()
+        # Those who wait in the parent are stored there.
+        in_each_child(self, lambda one: one._waiting.clear())
 
     def store(self, fresh: Fresh) -> bool:
         """Store; False, and nothing stored, where something of it is there already or the database did not let us.
@@ -86,7 +88,7 @@ class Together:
 
 
 _of_storage: WeakKeyDictionary[Storage, Together] = WeakKeyDictionary()
-_making = threading.Lock()
+_making = Lock()
 
 
 def together(storage: Storage) -> Together:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from weakref import WeakSet
+
+from ..forks import in_each_child
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover  Windows: its processes wait for each other as SQLite has them wait
     fcntl = None  # type: ignore[assignment]
-
-_all: WeakSet[Turn] = WeakSet()
 
 
 class Turn:
@@ -31,7 +30,7 @@ class Turn:
         self._path = path if fcntl is not None else None
         self._threads = threading.Lock()
         self._file: int | None = None
-        _all.add(self)
+        in_each_child(self, Turn._forget)
 
     def __enter__(self) -> None:
         self._threads.acquire()
@@ -63,12 +62,3 @@ class Turn:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-def _after_fork() -> None:
-    for turn in list(_all):
-        turn._forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

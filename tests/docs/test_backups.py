@@ -39,7 +39,7 @@ from notice_intake import NoticeIntake
 from notice_intake.testing import FakeModerators, FakePlatform
 
 app = Flask("ours")
-NoticeIntake(platform=FakePlatform(), moderators=FakeModerators(), secret_keys=["%s"]).init_app(app)
+NoticeIntake(platform=FakePlatform(), moderators=FakeModerators()).init_app(app)
 """
 
 
@@ -103,7 +103,7 @@ class Platform:
 @contextmanager
 def platform(where: Path, url: str, restored: str, *, schema: str = "") -> Iterator[Platform]:
     (where / "backup").mkdir()
-    (where / "ours.py").write_text(OURS % KEY)
+    (where / "ours.py").write_text(OURS)
     options = {"storage_url": url, "schema": schema, "secret_keys": [KEY]}
     app = Flask("ours", instance_path=str(where / "instance"))
     mount = NoticeIntake(platform=FakePlatform(), moderators=FakeModerators(), rate_agency=0, **options).init_app(app)
@@ -113,6 +113,10 @@ def platform(where: Path, url: str, restored: str, *, schema: str = "") -> Itera
     )
     environment = {"PATH": path, "NOTICE_INTAKE_STORAGE_URL": url, "RESTORED_URL": restored, "PYTHONPATH": os.getcwd()}
     environment |= {"NOTICE_INTAKE_SCHEMA": schema} if schema else {}
+    if url.startswith("postgresql"):
+        environment["NOTICE_INTAKE_SECRET_KEYS"] = KEY
+    else:  # as it is embedded: nothing is set, and the key is a file
+        del environment["NOTICE_INTAKE_STORAGE_URL"]
     yield Platform(where, environment, app, mount)
     mount.storage.dispose()
 
@@ -198,7 +202,9 @@ def test_postgresql_is_backed_up_beside_a_busy_platform_and_restored(postgres_ur
 
 def ask(running: Platform) -> None:
     """Ask what was restored, as the page does."""
-    told = running.type("NOTICE_INTAKE_STORAGE_URL")
+    embedded = "NOTICE_INTAKE_SECRET_KEYS" not in running.environment
+    told = running.type(*(["export NOTICE_INTAKE_SECRET_KEYS"] if embedded else []), "NOTICE_INTAKE_STORAGE_URL")
+    assert "keys: ok" in told
     assert "database: ok" in told
     assert "tables: ok" in told
     assert "the journal is as it was sealed" in told

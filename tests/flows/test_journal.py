@@ -475,7 +475,10 @@ def test_checkpoints_go_to_the_file_and_to_listeners(make_house, tmp_path):
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(make_house, tmp_path):
-    house = make_house(checkpoint_file=str(tmp_path / "none" / "checkpoints"))
+    folder = tmp_path / "none"
+    folder.mkdir()
+    house = make_house(checkpoint_file=str(folder / "checkpoints"))
+    folder.rmdir()
     house.agency()
     assert sealing.seal(house.mount, now=house.clock.now) == 1
 

@@ -362,9 +362,10 @@ def test_time_of_forgetting_is_counted_from_the_last_change(sandbox):
 
 
 def test_check_looks_at_both_sides(sandbox):
-    assert sandbox.command("check").output.splitlines()[3:] == [
+    assert sandbox.command("check").output.splitlines()[4:] == [
         "sandbox database: ok",
         "sandbox tables: ok",
+        "sandbox keys: ok",
         "sandbox worker: ok",
     ]
     migrate.downgrade(sandbox.mount.storage, "base")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
 from hosting import agency_of, intake
+from sqlalchemy.orm import sessionmaker
 
 from notice_intake import Storage
 from notice_intake.store import migrate
@@ -24,7 +26,7 @@ def typist(storage):
 
     def typed(*args, code=0):
         result = app.test_cli_runner().invoke(args=["notice-intake", *args])
-        assert result.exit_code == code, result.output
+        assert code is None or result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result
 
@@ -109,6 +111,90 @@ def test_a_command_before_the_tables_are_there_says_how_to_make_them(database):
     refused = typist(storage)("agency", "add", "Unit", "--country", "BE", *IRU, code=2)
     assert "flask notice-intake db upgrade" in refused.output
     storage.dispose()
+
+
+def test_what_the_database_says_is_passed_on(tmp_path):
+    path = tmp_path / "x.db"
+    path.write_bytes(b"this is no database at all" * 300)
+    damaged = Storage.from_url(f"sqlite:///{path}")
+    run = typist(damaged)
+    for args in (("agency", "list"), ("db", "upgrade"), ("work", "--once"), ("journal", "verify")):
+        said = run(*args, code=2)
+        assert "file is not a database" in said.output
+        assert "db upgrade" not in said.output, "which would not mend it"
+        assert "Traceback" not in said.output
+    damaged.dispose()
+
+
+def test_sessions_that_lead_nowhere_are_told():
+    run = typist(Storage.from_sessionmaker(sessionmaker()))
+    assert "have no engine" in run("agency", "list", code=2).output
+
+    class Alchemy:
+        engines: dict[str, Any] = {}
+
+    run = typist(Storage.from_flask_sqlalchemy(Alchemy(), bind_key="notices"))
+    assert "no bind 'notices'" in run("agency", "list", code=2).output
+
+
+def test_a_schema_that_is_not_there_is_told(postgres_url):
+    storage = Storage.from_url(postgres_url, schema="never_made")
+    assert 'schema "never_made" does not exist' in typist(storage)("db", "upgrade", code=2).output
+    storage.dispose()
+
+
+#: What cannot be done, and what is said; never exit code 1, which means something else.
+CANNOT = [
+    (("purge", "--before", "0001-01-01"), "out of range"),
+    (("deliveries", "check", "--minutes", "99999999999999999"), "--minutes"),
+    (("deliveries", "replay", "Unit", "--since", "yesterday"), "--since must be a time with its zone"),
+    (("deliveries", "enable", "Nobody"), "There is no agency Nobody"),
+]
+
+
+@pytest.mark.parametrize(("args", "says"), CANNOT, ids=lambda one: " ".join(one)[:40] if isinstance(one, tuple) else "")
+def test_what_cannot_be_done_ends_with_2(run, args, says):
+    run("agency", "add", "Unit", "--country", "BE", *IRU)
+    said = run(*args, code=2)
+    assert says in said.output
+    assert "Traceback" not in said.output
+
+
+def test_a_proof_that_cannot_be_written_is_said_in_a_line(run):
+    agency = agency_of(run.app, run.mount)
+    receipt = agency.refer().json
+    run("journal", "seal")
+    assert "/nope/x.json" in run("journal", "prove", receipt["id"], "-o", "/nope/x.json", code=2).output
+
+
+def test_deliveries_are_replayed_and_enabled_by_the_name_of_the_agency(run):
+    where = ("--callback-url", "https://unit.example/x")
+    agency_id = json.loads(run("agency", "add", "Unit", "--country", "BE", *IRU, *where, "--json").stdout)["agency_id"]
+    assert "0 callbacks" in run("deliveries", "replay", "Unit").stdout
+    assert "0 callbacks" in run("deliveries", "replay", agency_id).stdout
+    run("endpoint", "disable", "Unit")
+    assert "enabled" in run("deliveries", "enable", "Unit").stdout
+
+
+def test_a_name_that_is_taken_is_told_and_never_guessed_at(run, tmp_path):
+    first = json.loads(run("agency", "add", "Unit", "--country", "BE", *IRU, "--json").stdout)["agency_id"]
+    again = run("agency", "add", "UNIT", "--country", "FR", *IRU, "--json")
+    assert first in again.stderr
+    table = tmp_path / "links.csv"
+    table.write_text("link\nhttps://platform.example/p1\n")
+    wish = ("--instrument", "eu.iru.referral", "--category", "violence", "--language", "en", "--dry-run")
+    refused = run("import", "csv", str(table), "--agency", "unit", *wish, code=2)
+    assert "2 agencies are called unit" in refused.output
+    assert first in refused.output
+    assert first in run("import", "csv", str(table), "--agency", first, *wish, code=None).output
+
+
+def test_a_worker_that_could_not_do_all_says_so(run, monkeypatch):
+    agency = agency_of(run.app, run.mount)
+    monkeypatch.setattr(run.mount.platform, "resolve", lambda *_: 1 / 0)
+    assert agency.refer().status_code == 201
+    said = run("work", "--once", code=1)
+    assert "1 effects failed and wait" in said.stderr
 
 
 def test_a_database_that_is_down_is_said_in_a_line():

@@ -36,11 +36,17 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
 }
+#: What a template may ask for and a page need not give: a host's templates may be set up to fail over what is missing.
+_OPTIONAL = (
+    *("section", "problem", "fault", "faults", "typed", "secret", "secrets", "token", "tokens", "marks", "picks"),
+    *("refused", "strange", "left"),
+)
 
 
 def page(template: str, *, status: int = 200, **values: object) -> ResponseReturnValue:
     """Answer with an agency page."""
     notice = take(caller())
+    values = {**dict.fromkeys(_OPTIONAL, ""), **values}
     return make_response(render_template(f"notice_intake/agency/{template}", notice=notice, **values), status)
 
 

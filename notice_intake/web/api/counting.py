@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
 from limits.storage import Storage
+
+from ...forks import Lock
 
 #: How many counters are kept before those that have run out are looked for.
 _MANY = 10_000
@@ -19,7 +20,7 @@ class Counters(Storage):
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
-        self._turn = threading.Lock()
+        self._turn = Lock()
         #: key: (how many, until when)
         self._counters: dict[str, tuple[int, float]] = {}
         self._looked_at = 0.0

@@ -9,6 +9,7 @@ from flask import Response
 from ...flows.health import readiness
 from ...flows.mount import Mount
 from .answers import json_response
+from .limiting import limits_of
 
 View = Callable[..., Response]
 
@@ -28,6 +29,9 @@ def readyz(mount_of: Callable[[], Mount]) -> View:
     def view() -> Response:
         mount = mount_of()
         checks = readiness(mount, now=mount.clock())
+        limits = limits_of(mount).state
+        if limits is not None:
+            checks["limits"] = limits
         return json_response({"checks": checks}, 200 if all(one == "ok" for one in checks.values()) else 503)
 
     return view

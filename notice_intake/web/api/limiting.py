@@ -7,25 +7,23 @@ host's server sees: behind a proxy the host has to set it (Werkzeug's ``ProxyFix
 from __future__ import annotations
 
 import math
-import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask import Request
 from limits import RateLimitItemPerMinute
-from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from werkzeug.datastructures import Headers
 
 from ...errors import NoticeIntakeError, TooManyRequests
 from ...flows.allowance import Allowance
 from ...flows.mount import Mount
+from ...forks import Lock
 from ..problems import this_request
-from .counting import Counters
+from .shared_counting import Shared, opened
 
 _WINDOW = 60
 #: Where a request keeps what its answer tells of limits.
@@ -58,7 +56,7 @@ class Limits:
 
     def __init__(self, mount: Mount) -> None:
         settings = mount.settings
-        self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
+        self._limiter = FixedWindowRateLimiter(opened(settings.rate_storage))
         self._space = f"notice-intake:{mount.name}"
         wanted = (
             ("agency", settings.rate_agency),
@@ -108,13 +106,17 @@ class Limits:
         stats = self._limiter.get_window_stats(policy.item, self._space, name, key)
         return max(stats.remaining, 0), _seconds(stats.reset_time)
 
+    @property
+    def state(self) -> str | None:
+        """``ok``, or what is wrong with the store that all processes share; None where there is none."""
+        storage = self._limiter.storage
+        if not isinstance(storage, Shared):
+            return None
+        return "counted in each process" if storage.away else "ok"
+
     def _wait(self, policy: Policy, key: str) -> int:
         stats = self._limiter.get_window_stats(policy.item, self._space, policy.name, key)
         return _seconds(stats.reset_time)
-
-
-def _storage(address: str) -> Any:
-    return Counters() if address == "memory://" else storage_from_string(address)
 
 
 def _seconds(until: float) -> int:
@@ -122,7 +124,7 @@ def _seconds(until: float) -> int:
 
 
 _of_mount: WeakKeyDictionary[Mount, Limits] = WeakKeyDictionary()
-_making = threading.Lock()
+_making = Lock()
 
 
 def limits_of(mount: Mount) -> Limits:

@@ -44,6 +44,8 @@ PAGES = {
     500: (N_("Something broke"), N_("It has been logged. Nothing was half done: try again.")),
     503: (N_("The desk cannot answer now"), N_("Nothing was lost and nothing was stored. Try again in a moment.")),
 }
+#: The views that take files. They check our own token and the origin, as every view of the desk does.
+LARGE = (entering.preview, entering.confirm)
 _STATUS: dict[type[errors.NoticeIntakeError], int] = {
     errors.NotFound: 404,
     errors.NotPermitted: 403,
@@ -69,6 +71,7 @@ def desk_blueprint(mount_of: Callable[[], Mount], *, name: str) -> Blueprint:
     # Flask asks for a handler of the exact code on the app before any general one here, so each code gets its own.
     for code in default_exceptions:
         blueprint.register_error_handler(code, _http_error)
+    blueprint.register_error_handler(413, lambda error: _too_large(mount_of, error))
     blueprint.register_error_handler(HTTPException, _http_error)
     for kind in _STATUS:
         blueprint.register_error_handler(kind, _own_error)
@@ -142,6 +145,16 @@ def _finish(response: Response) -> Response:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     return _error_page(error.code or 500) if error.response is None else error.response
+
+
+def _too_large(mount_of: Callable[[], Mount], error: HTTPException) -> ResponseReturnValue:
+    """Say so with a page too where a hook of the host read the form, before anybody asked who is there."""
+    if known_desk() is None:
+        mount = mount_of()
+        moderator = mount.moderators.current()
+        if moderator is not None:
+            g.notice_intake_desk = _desk(mount, moderator)
+    return _http_error(error)
 
 
 def _own_error(error: errors.NoticeIntakeError) -> ResponseReturnValue:

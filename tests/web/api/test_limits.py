@@ -14,7 +14,10 @@ from contract.specimens import INSTRUMENTS  # noqa: F401  the door needs them im
 from door import PREFIX, check_problem, make_door
 
 from notice_intake import Storage
+from notice_intake.errors import SettingsError
 from notice_intake.store import migrate
+from notice_intake.web.api import shared_counting
+from notice_intake.web.api.counting import Counters
 from notice_intake.web.api.limiting import limits_of
 
 
@@ -163,3 +166,53 @@ def test_a_whole_network_of_ipv6_counts_as_one_address(limited):
     assert status("2001:db8:1:3::1") == 200
     # What only looks like one network are many addresses.
     assert [status(f"::ffff:192.0.2.{number}") for number in (1, 2, 3)] == [200] * 3
+
+
+class Store:
+    """A store of the host's, which can be away."""
+
+    def __init__(self):
+        self.gone, self.asked, self._kept = False, 0, Counters()
+
+    def __getattr__(self, name):
+        self.asked += 1
+        if self.gone:
+            raise ConnectionError("password=hunter2")
+        return getattr(self._kept, name)
+
+
+def test_a_store_that_is_away_stops_no_referral(limited, monkeypatch, caplog):
+    store = Store()
+    monkeypatch.setattr(shared_counting, "_made", lambda _address: store)
+    monkeypatch.setattr(shared_counting, "PAUSE", 30.0)
+    door = limited(rate_agency=3, rate_storage="redis://127.0.0.1:1")
+    assert door.one.refer(door.one.document()).status_code == 201
+    assert door.client.get(f"{PREFIX}/readyz").json["checks"]["limits"] == "ok"
+    store.gone = True
+    asked = store.asked
+    answers = [door.one.refer(door.one.document()).status_code for _ in range(4)]
+    assert answers == [201, 201, 201, 429], "counted here meanwhile"
+    assert store.asked == asked + 1, "and left alone"
+    health = door.client.get(f"{PREFIX}/readyz")
+    assert (health.status_code, health.json["checks"]["limits"]) == (503, "counted in each process")
+    assert [one.getMessage() for one in caplog.records if "rate limits" in one.getMessage()] == [
+        "the store of rate limits does not answer (ConnectionError): each process counts by itself"
+    ]
+    store.gone = False
+    monkeypatch.setattr(shared_counting.time, "monotonic", lambda: 1e9)
+    assert door.one.refer(door.one.document()).status_code == 201
+    assert door.client.get(f"{PREFIX}/readyz").json["checks"]["limits"] == "ok"
+    assert "hunter2" not in caplog.text
+
+
+def test_a_store_that_was_never_there_is_counted_here(limited):
+    pytest.importorskip("redis")
+    door = limited(rate_storage="redis://127.0.0.1:1")
+    assert door.one.refer().status_code == 201
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "redsi://u:hunter2@h", "async+memory://", "redis://h:port"])
+def test_an_address_that_names_no_store_stops_the_start(limited, address):
+    with pytest.raises(SettingsError, match="NOTICE_INTAKE_RATE_STORAGE names no store") as refused:
+        limited(rate_storage=address)
+    assert "hunter2" not in refused.value.detail

@@ -159,4 +159,7 @@ def test_a_database_that_is_down_is_a_503_that_says_when_to_come_back(address, t
 
 def test_it_is_ready_with_its_tables_and_with_a_worker_that_keeps_up(door):
     ready = door.client.get(f"{PREFIX}/readyz")
-    assert (ready.status_code, ready.json["checks"]) == (200, {"database": "ok", "tables": "ok", "worker": "ok"})
+    assert (ready.status_code, ready.json["checks"]) == (
+        200,
+        {"database": "ok", "tables": "ok", "keys": "ok", "worker": "ok"},
+    )

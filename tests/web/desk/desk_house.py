@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 from flask.testing import FlaskClient
+from jinja2 import StrictUndefined
 from werkzeug.test import TestResponse
 
 from notice_intake import NoticeIntake
@@ -170,6 +171,8 @@ def order_fields() -> dict[str, object]:
 def build(folder: Path, *, clock: Clock | None = None, **settings: object) -> DeskHouse:
     """Put up a host that mounts the package under ``/notices``, as a stranger would."""
     app = Flask("host", instance_path=str(folder / "instance"))
+    # The strictest host: whatever a template of ours may name has to be there.
+    app.jinja_env.undefined = StrictUndefined
     app.add_url_rule("/media/<name>.svg", "media", lambda name: Response(PICTURE, mimetype="image/svg+xml"))
     storage = Storage.from_url(f"sqlite:///{folder / 'desk.db'}")
     migrate.upgrade(storage)

@@ -1,0 +1,96 @@
+"""Engines of our own: which databases they may lead to, and how their connections are set up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import SettingsError
+from ..forks import in_each_child
+
+#: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
+#: error that quotes them would carry them into the log.
+_ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
+#: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "wal_autocheckpoint=8000",
+    "cache_size=-8000",
+)
+#: What ``straight`` and SQLite's pragmas are written for.
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+#: Pools of the parent process: a connection that is thrown away would be closed, for the parent as well.
+_left: list[Any] = []
+
+
+def address(url: str) -> URL:
+    """Read the address of a database. Raises ``SettingsError``, which never quotes it: it may hold a password."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise SettingsError(f"Storage must be SQLite or PostgreSQL, not {backend}.")
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "The database address cannot be read. Write sqlite:///path or postgresql://user:password@host/name."
+        ) from None
+    if parsed.drivername not in _DRIVERS:
+        raise SettingsError(f"The database driver must be one of {', '.join(_DRIVERS)}, not {parsed.drivername}.")
+    try:
+        parsed.get_dialect().import_dbapi()
+    except ImportError:
+        raise SettingsError("The driver for PostgreSQL is not there: install notice-intake[postgres].") from None
+    if backend == "sqlite" and not parsed.database:
+        raise SettingsError("The database address names no file. Write sqlite:///path, with three slashes.")
+    return parsed
+
+
+def opened(url: URL) -> Engine:
+    """Return an engine for an address; it opens no connection yet."""
+    if url.get_backend_name() == "sqlite":
+        engine = _sqlite_engine(url)
+    else:
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", **_ENGINE)
+    in_each_child(engine, _leave)
+    return engine
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).resolve().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_ENGINE)
+
+    @event.listens_for(engine, "do_connect")
+    def _on_open(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
+        # SQLite gives a new file to whoever may read the folder; what stands in it is for its owner only.
+        if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+            with suppress(OSError):
+                os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN comes only before the first write and is deferred: a read-then-write transaction then
+        # fails with "database is locked" under load. We say BEGIN ourselves, on PostgreSQL too.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _leave(engine: Engine) -> None:
+    """Leave the connections to the process that opened them, in one that was forked from it."""
+    if engine.url.database != ":memory:":
+        _left.append(engine.pool)
+        engine.dispose(close=False)
