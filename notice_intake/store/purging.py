@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, false, func, literal, null, select, text, update
+from sqlalchemy import Row, and_, bindparam, delete, false, func, literal, null, select, text, update
 
-from ..core.codes import CaseState
+from ..core.codes import CaseState, EffectKind
 from . import journal
 from .storage import Tx
 
@@ -54,7 +54,8 @@ def purge_cases(tx: Tx, case_ids: Sequence[str], *, now: datetime, released: boo
     else:
         copies = tx.execute(delete(t.evidence).where(kept))
     outbox = t.outbox
-    tx.execute(update(outbox).where(outbox.c.case_id.in_(case_ids)).values(body=None, last_error=""))
+    effects = and_(outbox.c.case_id.in_(case_ids), outbox.c.kind != EffectKind.CALLBACK)
+    tx.execute(update(outbox).where(effects).values(body=None, last_error=""))
     journal.forget(tx, objects=case_ids)
     counts = {"items": items.rowcount, "decisions": decisions.rowcount, "evidence": copies.rowcount}
     return {"cases": len(case_ids), **counts}

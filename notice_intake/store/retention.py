@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, literal_column, or_, select, text, tuple_, update
 
-from ..core.codes import CaseState, EffectState, ItemStatus, MessageKind, Outcome
+from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus, MessageKind, Outcome
 from ..core.retention import Closed
 from .storage import Tx
 
@@ -144,7 +144,8 @@ def _add_outbox(tx: Tx, naming: Mapping[str, list[Dossier]], found: Mapping[str,
     for row in undelivered:
         for dossier in naming[row[0]]:
             dossier.undelivered += row[1]
-    done = select(table.c.case_id, func.count()).where(table.c.case_id.in_(found), unfinished)
+    effect = table.c.kind != EffectKind.CALLBACK
+    done = select(table.c.case_id, func.count()).where(table.c.case_id.in_(found), unfinished, effect)
     undone: Iterable[Any] = tx.execute(done.group_by(table.c.case_id)).all()
     for row in undone:
         found[row[0]].undelivered += row[1]

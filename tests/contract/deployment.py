@@ -57,6 +57,8 @@ def deployed(url: str, schema: str | None, where: Path) -> Iterator[Deployment]:
     storage.dispose()
     log = where / "gunicorn.log"
     command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "4"]
+    # What is looked at is our answer to an address of any length, not gunicorn's own.
+    command += ["--limit-request-line", "0"]
     command += ["--workers", "1", "--chdir", str(Path(__file__).parent), "deployment:create()"]
     environment = {**os.environ, "DEPLOYED_URL": url, "DEPLOYED_SCHEMA": schema or ""}
     with log.open("wb") as sink:

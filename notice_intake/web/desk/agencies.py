@@ -250,14 +250,15 @@ def _agency_page(
                 N_("The agency pages are not mounted here: this link leads nowhere.")
             )
     names = {code: instrument.name for code, instrument in desk.mount.instruments.items()}
-    shown = {
+    shown: dict[str, object] = {
+        **dict.fromkeys(("problem", "token", "unsure"), ""),
         "nonce": random_secrets.token_urlsafe(16),
         "state": state,
         "made": made,
         "address": address,
         "instrument_names": names,
     }
-    return page("agency.html", status=status, own_words=page_words, **shown, **values, **_shared())
+    return page("agency.html", status=status, own_words=page_words, **{**shown, **values}, **_shared())
 
 
 def _shared() -> dict[str, object]:
