@@ -738,3 +738,16 @@ def test_a_callback_that_was_purged_is_not_sent_again(make_house, receiver):
     heard = len(receiver.ids)
     run_worker(house)
     assert len(receiver.ids) == heard
+
+
+def test_a_referral_that_is_kept_for_another_case_keeps_what_its_agency_was_told(house):
+    agency = house.agency()
+    receipt = agency.refer(agency.document("https://platform.example/p1", "https://platform.example/p2"))
+    case_id = decide_next(house, KEEP)
+    run_worker(house, after=31)
+    told = agency.get("/v1/events").json["events"]
+    pass_days(house, 400, agency)
+    purge(house)
+    assert {one.id: one.state for one in rows_of(house, "case")}[case_id] == "purged"
+    assert agency.get(receipt.json["status_path"]).json["purged_at"] is None
+    assert agency.get("/v1/events").json["events"] == told
