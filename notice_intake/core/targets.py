@@ -23,7 +23,8 @@ def bounded_key(key: str) -> str:
 
 #: How long the words of a platform for a kind and a language can be.
 KIND_LENGTH, LANGUAGE_LENGTH = 20, 35
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+#: What no text of a database can hold: PostgreSQL refuses NUL and halves of surrogate pairs.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def storable(content: object) -> Content:
     """
     if not isinstance(content, Content):
         raise TypeError(f"resolve() answers with Content or None, not with {type(content).__name__}")
-    if not isinstance(content.key, str) or not content.key or _UNSTORABLE.search(content.key):
+    if not isinstance(content.key, str) or not content.key or UNSTORABLE.search(content.key):
         raise ValueError("a Content needs a key: a text that is not empty, without NUL and lone surrogates")
     if _is_clean(content):
         return content
@@ -138,8 +139,8 @@ def _is_clean(content: Content) -> bool:
         return False
     fits = 0 < len(content.kind) <= KIND_LENGTH and len(content.language or "") <= LANGUAGE_LENGTH
     plain = together.isascii() and "\0" not in together
-    return fits and "" not in optional and (plain or not _UNSTORABLE.search(together))
+    return fits and "" not in optional and (plain or not UNSTORABLE.search(together))
 
 
 def _clean(text: object) -> str:
-    return _UNSTORABLE.sub("\ufffd", str(text)) if text is not None else ""
+    return UNSTORABLE.sub("\ufffd", str(text)) if text is not None else ""

@@ -81,10 +81,11 @@ def decide(mount: Mount, case_id: str, draft: Draft, *, moderator: Moderator, ve
     return Decided(decision_id, str(outcome), effective_at if effective_at > now else None)
 
 
-def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> None:
+def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime, decision_id: str | None = None) -> None:
     """Take the last decision back while nothing has left; the case is open again and held by this moderator.
 
-    Raises ``Conflict`` where it is too late.
+    With ``decision_id`` that one and no later one. Raises ``StaleVersion`` where another stands, ``Conflict`` where it
+    is too late.
     """
     with mount.storage.begin() as tx:
         case = cases.find(tx, case_id, lock=True)
@@ -93,6 +94,8 @@ def undo(mount: Mount, case_id: str, *, moderator: Moderator, now: datetime) -> 
         decision = decisions.find(tx, case.decision_id) if case.decision_id else None
         if decision is None or case.state not in (CaseState.DECIDED, CaseState.CLOSED):
             raise Conflict("There is nothing to undo: the decision has taken effect.")
+        if decision_id not in (None, decision.id):
+            raise StaleVersion(seen=case.version - 1, current=case.version)
         if decision.effective_at <= now:
             raise Conflict("It is too late to undo this: the decision is being carried out.")
         values = {

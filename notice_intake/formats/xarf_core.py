@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
+from ..core.targets import UNSTORABLE
 from ..errors import DocumentRefused, FieldError
 
 CATEGORIES: Final = ("messaging", "content", "copyright", "connection", "vulnerability", "infrastructure", "reputation")
@@ -29,7 +30,6 @@ _EMAIL = re.compile(r"[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+\.[^@\x00-\x20\x7f]+"
 _LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 _DIGEST = re.compile(r"(?:md5|sha1|sha256|sha512):[0-9A-Fa-f]+")
 _ANY = re.compile(r".*", re.DOTALL)
-_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class _Rule(NamedTuple):
@@ -89,7 +89,7 @@ def referral_time(text: str) -> str:
 def _unreadable(value: object, where: str, depth: int) -> Iterator[FieldError]:
     """Find what is no JSON, or no text that a database or a page could hold."""
     if isinstance(value, str):
-        if _UNREADABLE.search(value):
+        if UNSTORABLE.search(value):
             yield FieldError(where, "bad_character", "Take out the NUL character or the half of a surrogate pair.")
     elif isinstance(value, Mapping):
         yield from _unreadable_inside(value.items(), where, depth)
@@ -108,7 +108,7 @@ def _unreadable_inside(pairs: Iterable[tuple[object, object]], where: str, depth
         yield FieldError(where, "too_deep", f"X-ARF is not nested deeper than {_DEPTH} levels. Check the document.")
         return
     for name, inner in pairs:
-        if not isinstance(name, str) or _UNREADABLE.search(name):
+        if not isinstance(name, str) or UNSTORABLE.search(name):
             yield FieldError(where, "bad_character", "Name every field by a text without NUL and surrogates.")
             continue
         step = name[:100].replace("~", "~0").replace("/", "~1")

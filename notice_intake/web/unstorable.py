@@ -5,18 +5,16 @@ PostgreSQL refuses NUL and halves of surrogate pairs even in a question, so that
 
 from __future__ import annotations
 
-import re
-
 from flask import Request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import NotFound
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from ..core.targets import UNSTORABLE
 
 
 def is_storable(text: str) -> bool:
     """Say whether a database can be asked about a text."""
-    return _UNSTORABLE.search(text) is None
+    return UNSTORABLE.search(text) is None
 
 
 def keep_out(request: Request) -> None:
@@ -29,4 +27,4 @@ def keep_out(request: Request) -> None:
     given = list(request.args.items(multi=True))
     if not all(is_storable(value) for _, value in given):
         # As such a character is shown everywhere: what is asked for still stands on the page, and nothing equals it.
-        request.args = ImmutableMultiDict((name, _UNSTORABLE.sub("\ufffd", value)) for name, value in given)
+        request.args = ImmutableMultiDict((name, UNSTORABLE.sub("\ufffd", value)) for name, value in given)

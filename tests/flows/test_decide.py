@@ -127,3 +127,16 @@ def test_two_moderators_deciding_at_once_leave_one_decision(house):
         thread.join()
     assert sorted(outcomes) == ["decided", *["refused"] * 5]
     assert len(case_file(house, case_id).decisions) == 1
+
+
+def test_undo_takes_back_the_decision_that_it_was_offered_for_and_no_later_one(house):
+    house.agency().refer()
+    case_id = claim_next(house)
+    offered = decide_case(house, case_id)
+    decide.undo(house.mount, case_id, moderator=ONE, now=house.clock.now)
+    later = decide_case(house, case_id, KEEP)
+    with pytest.raises(StaleVersion):
+        decide.undo(house.mount, case_id, moderator=ONE, now=house.clock.now, decision_id=offered.decision_id)
+    assert case_file(house, case_id).row.outcome == "no_action"
+    decide.undo(house.mount, case_id, moderator=ONE, now=house.clock.now, decision_id=later.decision_id)
+    assert case_file(house, case_id).row.state == "open"

@@ -59,14 +59,15 @@ def decision(case_id: str) -> ResponseReturnValue:
 def undo(case_id: str) -> ResponseReturnValue:
     """Take a decision back before it has left, and open its case with what had been typed."""
     require(DECIDES)
-    desk, file = current_desk(), open_file(case_id)
-    standing = next((one for one in file.decisions if one.undone_at is None), None)
-    if standing is not None and request.form.get("decision", standing.id) != standing.id:
+    desk, meant = current_desk(), request.form.get("decision")
+    try:
+        decide.undo(desk.mount, case_id, moderator=desk.moderator, now=desk.now, decision_id=meant)
+    except StaleVersion:
+        file = open_file(case_id)
+        standing = next((one.moderator for one in file.decisions if one.undone_at is None), "")
         instead(None)
         said = N_("Nothing was undone: %(name)s decided this meanwhile.")
-        return case_page(file, status=409, problem=desk.texts.gettext(said, name=standing.moderator))
-    try:
-        decide.undo(desk.mount, case_id, moderator=desk.moderator, now=desk.now)
+        return case_page(file, status=409, problem=desk.texts.gettext(said, name=standing))
     except Conflict as problem:
         return case_page(open_file(case_id), status=409, problem=conflict_told(problem))
     args = filter_args(read_filter(request.args))
