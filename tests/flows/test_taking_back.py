@@ -61,6 +61,16 @@ def settle(house):
         run_worker(house, after=1000)
 
 
+def keep_when_free(house, case_id):
+    """The worker may be about to ask once more, and then the desk says to try again in a moment: as a moderator would."""
+    for _ in range(200):
+        try:
+            return decide_case(house, case_id, KEEP, LEAD)
+        except Conflict:
+            time.sleep(0.05)
+    raise AssertionError("the work of the decision before was never free")
+
+
 def test_a_restoring_that_the_platform_refused_is_asked_for_again_by_the_next_decision(house):
     agency, receipt, case_id = removed(house)
     decide_case(house, case_id, KEEP)
@@ -140,7 +150,7 @@ def test_what_the_platform_does_after_its_time_is_taken_back(house):
         house.platform.apply = done
         house.clock.advance(seconds=61)
         complain(agency, receipt)
-        decide_case(house, case_id, KEEP, LEAD)
+        keep_when_free(house, case_id)
         run_worker(house, after=31)
         try:
             return done(action, key=key)
