@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from fresh_tables import open_fresh
 from sqlalchemy import create_engine, text
 
 from notice_intake import NoticeIntake, Storage
 from notice_intake.flows.mount import Mount
-from notice_intake.store import migrate
 from notice_intake.testing import FakeAgency, FakeModerators, FakePlatform, FixedClock
 
 _numbers = itertools.count()
@@ -64,9 +64,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 @pytest.fixture
 def storage(database: tuple[str, str | None]) -> Iterator[Storage]:
     """A storage with its tables, on both engines."""
-    url, schema = database
-    opened = Storage.from_url(url, schema=schema)
-    migrate.upgrade(opened)
+    opened = open_fresh(*database)
     yield opened
     opened.dispose()
 

@@ -148,9 +148,14 @@ def place(tmp_path: Path, redis: Redis, receiver: Any) -> Iterator[Place]:
 
 def test_celery_wakes_the_work_and_losing_its_broker_loses_nothing(place, redis, caplog):
     caplog.set_level(logging.WARNING, "notice_intake.celery")
+    # Threads of the tests before, whose brokers are gone, may still say so.
+    others = {one.ident for one in threading.enumerate()}
     place.start_worker()
     place.refer()
     assert until(lambda: place.heard() == 1), place.worker_log.read_text()[-3000:]
+
+    def said(words: str) -> int:
+        return sum(words in one.message for one in caplog.records if one.thread not in others)
 
     took = []
     killer = threading.Timer(0.3, redis.kill)
@@ -163,8 +168,8 @@ def test_celery_wakes_the_work_and_losing_its_broker_loses_nothing(place, redis,
     sent = 1 + len(took)
     assert len(took) > 10
     assert sorted(took)[len(took) // 2] < 0.5, "a broker that is away must not slow requests"
-    assert until(lambda: [one.levelname for one in caplog.records if "does not answer" in one.message])
-    assert sum("does not answer" in one.message for one in caplog.records) == 1
+    assert until(lambda: said("does not answer"))
+    assert said("does not answer") == 1
 
     # The sweep, which beat or a worker beside it does on its own.
     assert until(lambda: place.command("work", "--once").exit_code == 0 and place.heard() == sent), place.heard()
@@ -181,7 +186,7 @@ def test_celery_wakes_the_work_and_losing_its_broker_loses_nothing(place, redis,
         return False
 
     assert until(woken_again, 60), place.worker_log.read_text()[-3000:]
-    assert any("answers again" in one.message for one in caplog.records)
+    assert said("answers again")
     assert not place.receiver.rejected
 
 

@@ -62,7 +62,7 @@ def settle(house):
 
 
 def keep_when_free(house, case_id):
-    """The worker may be about to ask once more, and then the desk says to try again in a moment: as a moderator would."""
+    """The worker may be about to ask once more; then the desk says to try again in a moment, as a moderator would."""
     for _ in range(200):
         try:
             return decide_case(house, case_id, KEEP, LEAD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from fresh_tables import open_fresh
 from sqlalchemy import create_engine, inspect, text
 
 from notice_intake import Storage
@@ -42,6 +43,20 @@ def test_the_revisions_make_what_the_code_describes(empty):
     migrate.upgrade(empty)
     assert differences(empty) == []
     assert migrate.current(empty) == migrate.head()
+
+
+def test_the_databases_of_the_other_tests_are_what_the_revisions_make(storage, tmp_path):
+    # The fixture's own may be the one that was migrated, if this is the first test of all: the next never is.
+    schema = storage.tables.metadata.schema
+    if schema:
+        with storage.begin() as tx:
+            tx.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+            tx.execute(text(f"CREATE SCHEMA {schema}"))
+    url = storage.engine.url.render_as_string(hide_password=False) if schema else f"sqlite:///{tmp_path / 'copy.db'}"
+    copy = open_fresh(url, schema)
+    assert differences(copy) == []
+    assert migrate.current(copy) == migrate.head()
+    copy.dispose()
 
 
 def test_upgrading_again_changes_nothing(empty):

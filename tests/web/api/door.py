@@ -13,12 +13,12 @@ import pytest
 from contract.specimens import INSTRUMENTS
 from flask import Flask
 from flask.testing import FlaskClient
+from fresh_tables import open_fresh
 from sqlalchemy import create_engine, func, select, text
 
 from notice_intake import NoticeIntake, Storage
 from notice_intake.flows import agencies
 from notice_intake.flows.mount import Mount
-from notice_intake.store import migrate
 from notice_intake.testing import FakeAgency, FakeModerators, FakePlatform, FixedClock
 
 _numbers = itertools.count()
@@ -113,8 +113,7 @@ def _storage(url: str) -> Iterator[Storage]:
         server = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
         with server.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA {schema}"))
-    storage = Storage.from_url(url, schema=schema)
-    migrate.upgrade(storage)
+    storage = open_fresh(url, schema)
     yield storage
     storage.dispose()
     if server is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 from flask.testing import FlaskClient
+from fresh_tables import open_fresh
 from jinja2 import StrictUndefined
 from werkzeug.test import TestResponse
 
@@ -21,9 +22,8 @@ from notice_intake.flows.mount import Mount
 from notice_intake.flows.receive import Submission, receive
 from notice_intake.hooks import Moderator
 from notice_intake.ids import new_id
-from notice_intake.store import agencies, migrate
+from notice_intake.store import agencies
 from notice_intake.store.agencies import Agency
-from notice_intake.store.storage import Storage
 
 PREFIX = "/notices/desk"
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -174,8 +174,7 @@ def build(folder: Path, *, clock: Clock | None = None, **settings: object) -> De
     # The strictest host: whatever a template of ours may name has to be there.
     app.jinja_env.undefined = StrictUndefined
     app.add_url_rule("/media/<name>.svg", "media", lambda name: Response(PICTURE, mimetype="image/svg+xml"))
-    storage = Storage.from_url(f"sqlite:///{folder / 'desk.db'}")
-    migrate.upgrade(storage)
+    storage = open_fresh(f"sqlite:///{folder / 'desk.db'}")
     platform, time = SmallPlatform(), clock or Clock()
     settings.setdefault("callback_networks", ("127.0.0.0/8",))
     intake = NoticeIntake(
