@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from sqlalchemy import Table
 
@@ -46,7 +46,8 @@ class Together:
     """Stores what several threads bring, in as few transactions as their waiting for each other allows."""
 
     def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+        # Not to be kept alive by its own entry below.
+        self._storage = proxy(storage)
         self._turn = Lock()
         self._waiting: deque[Fresh] = deque()
         # Those who wait in the parent are stored there.
