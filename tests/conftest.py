@@ -51,7 +51,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         yield f"sqlite:///{tmp_path / 'test.db'}", None
         return
     url = request.getfixturevalue("postgres_url")
-    schema = f"t{os.getpid()}_{next(_numbers)}"
+    # A few names in turn: what is made for a schema is kept in memory, and a thread that a test left behind for a
+    # moment should find its own schema gone.
+    schema = f"t{os.getpid()}_{next(_numbers) % 8}"
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA {schema}"))

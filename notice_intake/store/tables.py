@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import (
     BigInteger,
@@ -42,9 +43,9 @@ NAMING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """All tables of one storage."""
+    """All tables under one prefix in one schema. Statements are kept by it: it is compared by what it is."""
 
     metadata: MetaData
     agency: Table
@@ -75,8 +76,9 @@ class Tables:
     worker: Table
 
 
+@lru_cache(maxsize=16)
 def make_tables(prefix: str = "ni_", schema: str | None = None) -> Tables:
-    """Return the tables under ``prefix`` in ``schema``, with their own metadata."""
+    """Return the tables under ``prefix`` in ``schema``: the same for each storage, with metadata of their own."""
     metadata = MetaData(schema=schema, naming_convention=NAMING)
     makers = (
         *(_agencies, _referrals, _cases, _items, _decisions, _outbox, _journal, _signatures, _messages),
