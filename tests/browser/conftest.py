@@ -56,7 +56,7 @@ def house(tmp_path: Path) -> Iterator[DeskHouse]:
 def base(house: DeskHouse) -> Iterator[str]:
     """The desk behind a server on loopback; its address."""
     server = make_server("127.0.0.1", 0, house.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}{PREFIX}"
     server.shutdown()

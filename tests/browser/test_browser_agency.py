@@ -37,7 +37,7 @@ def office(tmp_path: Path) -> Iterator[DeskHouse]:
 def pages(office: DeskHouse) -> Iterator[str]:
     """The agency pages behind a server on loopback; their address."""
     server = make_server("127.0.0.1", 0, office.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/notices/agency"
     server.shutdown()

@@ -40,7 +40,7 @@ REFERERS: list[tuple[str, str, str | None]] = []
 def origin(strict: DeskHouse) -> Iterator[str]:
     """The host over TLS; its address."""
     server = make_server("127.0.0.1", 0, strict.app, threaded=True, ssl_context="adhoc")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"https://localhost:{server.server_port}"
     server.shutdown()

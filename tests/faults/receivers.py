@@ -56,7 +56,7 @@ class Receiver:
                 """A client that was killed in the middle is what these servers are here for."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/callbacks"
 
     @property

@@ -51,7 +51,7 @@ class Published:
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}/jwks.json"
 

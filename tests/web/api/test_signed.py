@@ -458,7 +458,7 @@ def wire(make_house, tmp_path):
     house = make_house(public_url=origin)
     house.clock.now = datetime.now(UTC)
     server = make_server("127.0.0.1", port, house.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield Signer(house, origin=origin).register(tmp_path)
     server.shutdown()
