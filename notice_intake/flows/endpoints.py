@@ -94,6 +94,8 @@ def _change(mount: Mount, tx: Tx, endpoint: Endpoint, *, url: str, rotate: bool,
     if rotate or not known:
         secret = new_secret()
         kept = mount.secrets.encrypt(secret)
+        # Whether one more may sign beside the others is said now, not when the address has given the challenge back.
+        callback_secrets.renewed(endpoint, kept, now=now, at_once=endpoint.url != url)
     message = _send(tx, endpoint, VERIFICATION, now=now, challenge=secrets.token_urlsafe(32))
     waiting = {"url": url, "secret": kept, "message": message, "since": now.isoformat()}
     agencies.note_endpoint(tx, endpoint.id, pending=waiting)

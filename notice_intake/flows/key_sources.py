@@ -91,7 +91,7 @@ def add(mount: Mount, agency_id: str, *, url: str, now: datetime) -> Sequence[st
 def refresh_due(mount: Mount, *, now: datetime) -> int:
     """Read again the sets that have run out; return how many brought their keys."""
     with mount.storage.read() as tx:
-        sources = store.due(tx, now=now)
+        sources = store.due(tx, AGAIN, now=now)
     return sum(_refresh(mount, one, now=now) for one in sources)
 
 
@@ -103,11 +103,11 @@ def look_again(mount: Mount, *, now: datetime) -> bool:
     """
     with _turn:
         last = _looked.get(mount)
-        if last is not None and now - last < AGAIN:
+        if last is not None and abs(now - last) < AGAIN:
             return False
         _looked[mount] = now
     with mount.storage.read() as tx:
-        sources = store.rested(tx, before=now - AGAIN, limit=_AT_ONCE)
+        sources = store.rested(tx, AGAIN, now=now, limit=_AT_ONCE)
     if not sources:
         return False
     with ThreadPoolExecutor(len(sources), thread_name_prefix="notice-intake-keys") as pool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from ..core.journal import SYSTEM, Entry
 from ..delivery.answers import Answer
+from ..errors import Conflict
 from ..store import agencies, journal
 from ..store.agencies import Endpoint
 from ..store.storage import Tx
+from .callback_secrets import renewed
 
 
 def target(endpoint: Endpoint, callback: Any) -> tuple[str, Sequence[str]]:
@@ -47,10 +49,18 @@ def settle(tx: Tx, endpoint: Endpoint, callback: Any, *, now: datetime) -> None:
     current = agencies.endpoints(tx, [endpoint.agency_id]).get(endpoint.agency_id)
     if current is None or current.pending is None or current.pending["message"] != callback.id:
         return
-    secret = current.pending["secret"]
     values: dict[str, Any] = {"url": current.pending["url"], "state": "active", "pending": None}
     values |= {**agencies.FRESH, "last_success_at": now}
-    if secret:
-        values |= {"secrets": [secret], "rotated_at": None}
+    if current.pending["secret"]:
+        values |= _renewed(current, current.pending, now=now)
     agencies.note_endpoint(tx, current.id, **values)
     journal.append(tx, [Entry(SYSTEM, "endpoint.verified", current.id, now, {"agency": current.agency_id})])
+
+
+def _renewed(endpoint: Endpoint, pending: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Return the values of the new secret: at the same address the earlier ones still sign, another never knew them."""
+    secret = pending["secret"]
+    try:
+        return renewed(endpoint, secret, now=now, at_once=pending["url"] != endpoint.url)
+    except Conflict:  # an operator changed it ten times while the address was asked
+        return renewed(endpoint, secret, now=now, at_once=True)

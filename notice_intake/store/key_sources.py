@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 
 from .storage import Tx
 
@@ -41,16 +41,18 @@ def remove(tx: Tx, agency_id: str) -> None:
     tx.execute(delete(source).where(source.c.agency_id == agency_id))
 
 
-def due(tx: Tx, *, now: datetime) -> Sequence[Row[Any]]:
-    """Return the sources whose keys are to be read again."""
+def due(tx: Tx, rest: timedelta, *, now: datetime) -> Sequence[Row[Any]]:
+    """Return the sources whose keys are to be read again, and those asked in the future: a clock was set back."""
     source = tx.tables.key_source
-    return tx.execute(select(source).where(source.c.due_at <= now).order_by(source.c.due_at)).all()
+    wanted = or_(source.c.due_at <= now, source.c.tried_at >= now + rest)
+    return tx.execute(select(source).where(wanted).order_by(source.c.due_at)).all()
 
 
-def rested(tx: Tx, *, before: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Return the sources that nobody has asked since a time, those that waited longest first."""
+def rested(tx: Tx, rest: timedelta, *, now: datetime, limit: int) -> Sequence[Row[Any]]:
+    """Return the sources that nobody has asked for so long, or in the future, those that waited longest first."""
     source = tx.tables.key_source
-    query = select(source).where(source.c.tried_at <= before).order_by(source.c.tried_at, source.c.id)
+    has_rested = or_(source.c.tried_at <= now - rest, source.c.tried_at >= now + rest)
+    query = select(source).where(has_rested).order_by(source.c.tried_at, source.c.id)
     return tx.execute(query.limit(limit)).all()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from desk import KEEP, decide_next, run_worker
+from receiver import Receiver
 from standardwebhooks import Webhook
 
 from notice_intake.flows import callback_secrets, endpoint_operations
@@ -119,7 +120,6 @@ def test_an_answer_of_brackets_only_is_a_failed_attempt(house, receiver, echo):
 
 
 def test_a_new_address_is_verified_while_the_old_one_works(house, receiver, echo):
-    from receiver import Receiver
 
     agency = house.agency()
     put(agency, receiver)
@@ -230,6 +230,41 @@ def test_each_secret_signs_for_a_day_after_it_was_replaced_however_often_that_wa
     rotated(house, agency, receiver, by_operator=by_operator)
     with house.mount.storage.read() as tx:
         assert len(agencies.endpoints(tx, [agency.id])[agency.id].secrets) == 2
+
+
+def test_a_disabled_address_that_gets_a_new_secret_is_signed_with_the_one_before_for_a_day(house, receiver, echo):
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    first = receiver.secret
+    receiver.answer = lambda event: (410, b"")
+    agency.refer()
+    run_worker(house)
+    assert show(agency)["state"] == "disabled"
+    receiver.answer = echo.answer
+    second = receiver.secret = rotated(house, agency, receiver)
+    run_worker(house)
+    assert show(agency)["state"] == "active"
+    run_worker(house, after=60)
+    assert signers(house, agency, receiver, first, second) == [first, second]
+    house.clock.advance(hours=25)
+    assert signers(house, agency, receiver, first, second) == [second]
+
+
+def test_another_address_with_a_new_secret_is_never_signed_with_the_one_before(house, receiver, echo):
+    agency = house.agency()
+    put(agency, receiver)
+    run_worker(house)
+    first = receiver.secret
+    other = Receiver()
+    try:
+        other.answer = Echo(other).answer
+        second = rotated(house, agency, other)
+        other.secret = second
+        run_worker(house)
+        assert signers(house, agency, other, first, second) == [second]
+    finally:
+        other.close()
 
 
 def test_a_secret_that_is_changed_too_often_within_a_day_is_kept_and_none_is_left_out(house, receiver, echo):

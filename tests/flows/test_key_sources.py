@@ -149,6 +149,28 @@ def test_a_new_key_is_good_at_its_first_use_and_an_old_one_ends(house, agency, p
     assert [ask(house, old), ask(house, new)] == [200, 200], "an agency may take its key back into the set"
 
 
+def test_a_clock_that_is_set_back_does_not_keep_a_new_key_waiting(house, agency, published):
+    published.publish(new_key())
+    add(house, agency, published)
+    house.clock.advance(seconds=31)
+    assert ask(house, new_key()) == 401
+    new = new_key()
+    published.publish(new)
+    house.clock.advance(hours=-5)
+    assert ask(house, new) == 200
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_withdrawn_key_good(house, agency, published):
+    old, new = new_key(), new_key()
+    published.publish(old)
+    add(house, agency, published)
+    published.publish(new)
+    house.clock.advance(hours=-5)
+    assert key_sources.refresh_due(house.mount, now=house.clock.now) == 1
+    assert key_sources.refresh_due(house.mount, now=house.clock.now) == 0
+    assert [ask(house, old), ask(house, new)] == [401, 200]
+
+
 def test_unknown_keys_have_the_set_asked_at_most_every_so_often(house, agency, published):
     published.publish(new_key())
     add(house, agency, published)
