@@ -118,3 +118,29 @@ def test_without_scripts_no_button_takes_what_was_typed(come: Callable[..., Any]
         assert page.locator("#facts").input_value() == "Placeholder facts."
         assert page.locator("#question").input_value() == "Which one?"
     assert page.locator("[data-notice=extended]").is_visible()
+
+
+def test_without_scripts_a_phone_shows_at_once_that_nothing_was_decided_and_leads_to_why(
+    come: Callable[..., Any],
+) -> None:
+    page = come(java_script_enabled=False, width=360)
+    click_and_arrive(page, ".ni-next button")
+    page.locator("input[name=outcome][value=removed]").check(force=True)
+    click_and_arrive(page, page.get_by_role("button", name="Decide", exact=True))
+    told = page.locator(".ni-far a")
+    assert "missing or wrong" in told.inner_text()
+    assert in_sight(told)
+    told.click()
+    assert in_sight(page.locator("#ni-problem"))
+    wide = come("lea", java_script_enabled=False)
+    click_and_arrive(wide, ".ni-next button")
+    wide.locator("input[name=outcome][value=removed]").check(force=True)
+    click_and_arrive(wide, wide.get_by_role("button", name="Decide", exact=True))
+    assert in_sight(wide.locator("#ni-problem"))
+    assert not wide.locator(".ni-far").is_visible()
+
+
+def in_sight(element: Any) -> bool:
+    """Whether it stands within the window as the page is scrolled now."""
+    box, window = element.bounding_box(), element.page.viewport_size
+    return box is not None and 0 <= box["y"] and box["y"] + box["height"] <= window["height"]
