@@ -143,4 +143,4 @@ def test_without_scripts_a_phone_shows_at_once_that_nothing_was_decided_and_lead
 def in_sight(element: Any) -> bool:
     """Whether it stands within the window as the page is scrolled now."""
     box, window = element.bounding_box(), element.page.viewport_size
-    return box is not None and 0 <= box["y"] and box["y"] + box["height"] <= window["height"]
+    return box is not None and box["y"] >= 0 and box["y"] + box["height"] <= window["height"]
