@@ -75,8 +75,8 @@ class QueueCounts:
     cap: int
     open: int
     overdue: int
-    #: Of those, the ones past a deadline in law.
-    overdue_legal: int
+    #: Whether one of them is past a deadline in law, or very many come first.
+    alarming: bool
     due_within_hour: int
     #: Orders, and what is said to endanger a life: they stand before everything else.
     first: int

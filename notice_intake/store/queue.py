@@ -22,6 +22,8 @@ COUNT_CAP = 1000
 SEARCH_LIMIT = 200
 #: Filters offer what stands among this many of the most urgent cases.
 FACET_DEPTH = 1000
+#: Among so many overdue cases of the first priority one past a deadline in law is looked for; more alarm by themselves.
+LATE_DEPTH = 100
 #: An agency or operation with at most this many items is looked up by them, one with more along the queue.
 FEW_ITEMS = 500
 
@@ -88,8 +90,8 @@ def agencies_of(tx: Tx, case_ids: Sequence[str]) -> dict[str, list[tuple[str, st
     return found
 
 
-def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, int]:
-    """Count what the queue's tabs show, each up to ``COUNT_CAP``."""
+def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, Any]:
+    """Count what the queue's tabs show, each up to ``COUNT_CAP``; also say whether something overdue is alarming."""
     table = tx.tables.case
     case = table.c
     is_open = state_is(tx, CaseState.OPEN)
@@ -97,10 +99,6 @@ def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, int]:
         "open": select(case.id).where(is_open),
         # Two priorities, two ranges of one index: a range on the time alone would read the whole queue.
         "overdue": select(case.id).where(is_open, case.priority.in_((0, 1)), case.due_at <= now),
-        # The law's deadlines all stand in the first priority.
-        "overdue_legal": select(case.id).where(
-            is_open, case.priority == 0, case.due_at <= now, case.due_kind == "legal"
-        ),
         "due_within_hour": select(case.id).where(
             is_open, case.priority.in_((0, 1)), case.due_at > now, case.due_at <= now + timedelta(hours=1)
         ),
@@ -109,12 +107,15 @@ def counts(tx: Tx, *, moderator_id: str, now: datetime) -> dict[str, int]:
         "decided": select(case.id).where(state_is(tx, CaseState.DECIDED)),
         "failed": select(case.id).where(state_is(tx, CaseState.FAILED)),
     }
-    columns = []
-    for name, query in wanted.items():
-        capped = query.limit(COUNT_CAP).subquery()
-        columns.append(select(func.count()).select_from(capped).scalar_subquery().label(name))
-    row = tx.execute(select(*columns)).one()
-    return {name: int(getattr(row, name)) for name in wanted}
+    # The law's deadlines all stand in the first priority. No index says which of its cases have one: few are looked at.
+    late = select(case.due_kind).where(is_open, case.priority == 0, case.due_at <= now)
+    late = late.order_by(case.due_at, case.id).limit(LATE_DEPTH)
+    counted = {name: query.limit(COUNT_CAP).subquery() for name, query in wanted.items()} | {"late": late.subquery()}
+    columns = [select(func.count()).select_from(each).scalar_subquery().label(name) for name, each in counted.items()]
+    legal = select(func.count()).select_from(counted["late"]).where(counted["late"].c.due_kind == "legal")
+    row = tx.execute(select(*columns, legal.scalar_subquery().label("legal"))).one()
+    found = {name: int(getattr(row, name)) for name in wanted}
+    return {**found, "alarming": bool(row.legal) or row.late == LATE_DEPTH}
 
 
 def facet_values(tx: Tx) -> dict[str, list[str]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import quote
 
+import pytest
 from desk_house import PREFIX, DeskHouse, Page, Visitor, part
+
+from notice_intake.store import queue
 
 
 def rows(page: Page) -> list[str]:
@@ -145,6 +148,18 @@ def test_red_is_kept_for_deadlines_in_law(desk: DeskHouse, mona: Visitor) -> Non
     assert not mona.open("/").found("li", class_="ni-hot")
     desk.order("https://video.example/2")
     desk.clock.forward(minutes=61)
+    assert mona.open("/").found("li", class_="ni-hot")
+
+
+def test_so_many_overdue_threats_to_life_that_not_all_are_looked_at_are_red_too(
+    desk: DeskHouse, mona: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "LATE_DEPTH", 2)
+    desk.refer("https://video.example/1", urgency={"threat_to_life": True})
+    desk.clock.forward(hours=25)
+    assert not mona.open("/").found("li", class_="ni-hot")
+    desk.refer("https://video.example/2", urgency={"threat_to_life": True})
+    desk.clock.forward(hours=25)
     assert mona.open("/").found("li", class_="ni-hot")
 
 
