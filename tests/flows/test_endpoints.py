@@ -120,7 +120,6 @@ def test_an_answer_of_brackets_only_is_a_failed_attempt(house, receiver, echo):
 
 
 def test_a_new_address_is_verified_while_the_old_one_works(house, receiver, echo):
-
     agency = house.agency()
     put(agency, receiver)
     run_worker(house)

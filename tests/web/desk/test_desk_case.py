@@ -132,6 +132,17 @@ def test_a_lead_takes_over_with_a_reason_that_stays_on_record(desk: DeskHouse, m
     assert "Lea Przykład holds this case" in marc.open(f"/cases/{case_id}").text
 
 
+def test_taking_over_without_a_reason_what_nobody_holds_any_more_leads_to_no_fault_that_is_not_there(
+    desk: DeskHouse, marc: Visitor, lea: Visitor
+) -> None:
+    case_id = desk.refer("https://video.example/1")
+    marc.send(marc.open(f"/cases/{case_id}"), "/claim")
+    page = lea.open(f"/cases/{case_id}")
+    desk.clock.forward(minutes=21)
+    refused = lea.send(page, "/takeover", reason="  ")
+    assert bool(refused.found("a", href="#ni-problem")) == bool(refused.found("div", id="ni-problem"))
+
+
 def test_a_moderator_without_that_role_cannot_take_over(desk: DeskHouse, mona: Visitor, lea: Visitor) -> None:
     case_id = desk.refer("https://video.example/1")
     lea.send(lea.open(f"/cases/{case_id}"), "/claim")
