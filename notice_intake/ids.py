@@ -8,25 +8,23 @@ from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+#: The last five bits of any byte as a digit.
+_DIGIT_OF = (_ALPHABET * 8).encode()
 #: Random bytes of an id and of a salt, and for how many they are drawn in one go.
-_RANDOM, _SALT, _DRAWN = 10, 32, 400
+_RANDOM, _SALT, _DRAWN = 16, 32, 400
 #: Drawn and not used yet. Each draw lets another thread take the interpreter, for milliseconds where many ids are made.
-_drawn: list[bytes] = []
+_endings: list[str] = []
 _salts: list[bytes] = []
 
 
 def new_id(word: str) -> str:
     """Return ``<word>_<ULID>``: 48 bits of time, so that index pages fill in order, and 80 random bits."""
-    milliseconds, p = time.time_ns() // 1_000_000, _PAIRS
+    milliseconds = time.time_ns() // 1_000_000
     try:
-        random = int.from_bytes(_drawn.pop())
+        ending = _endings.pop()
     except IndexError:
-        random = int.from_bytes(_draw(_drawn, _RANDOM))
-    return (
-        f"{word}_{_stamp(milliseconds)}"
-        f"{p[random >> 70]}{p[random >> 60 & 1023]}{p[random >> 50 & 1023]}{p[random >> 40 & 1023]}"
-        f"{p[random >> 30 & 1023]}{p[random >> 20 & 1023]}{p[random >> 10 & 1023]}{p[random & 1023]}"
-    )
+        ending = _draw_endings()
+    return f"{word}_{_stamp(milliseconds)}{ending}"
 
 
 def random_bytes() -> bytes:
@@ -34,19 +32,21 @@ def random_bytes() -> bytes:
     try:
         return _salts.pop()
     except IndexError:
-        return _draw(_salts, _SALT)
+        drawn = os.urandom(_SALT * _DRAWN)
+        first, *rest = [drawn[start : start + _SALT] for start in range(0, len(drawn), _SALT)]
+        _salts.extend(rest)
+        return first
 
 
-def _draw(into: list[bytes], size: int) -> bytes:
-    """Return some random bytes, and keep more for those that follow. A child process draws its own."""
-    drawn = os.urandom(size * _DRAWN)
-    parts = [drawn[start : start + size] for start in range(0, len(drawn), size)]
-    into.extend(parts[1:])
-    return parts[0]
+def _draw_endings() -> str:
+    digits = os.urandom(_RANDOM * _DRAWN).translate(_DIGIT_OF).decode()
+    first, *rest = [digits[start : start + _RANDOM] for start in range(0, len(digits), _RANDOM)]
+    _endings.extend(rest)
+    return first
 
 
 def _forget() -> None:
-    _drawn.clear()
+    _endings.clear()
     _salts.clear()
 
 

@@ -8,11 +8,15 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+#: Bytes that the kernel may hold for one side of a connection.
+BUFFER: Final = 65_536
 
 
 class Egress:
@@ -21,6 +25,7 @@ class Egress:
     def __init__(self, port: int, *, status: bytes = b"200 OK") -> None:
         self.asked: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._port, self._status = port, status
         threading.Thread(target=self._serve, daemon=True).start()
@@ -45,7 +50,9 @@ class Egress:
         if not self._status.startswith(b"200"):
             connection.close()
             return
-        inner = socket.create_connection(("127.0.0.1", self._port))
+        inner = socket.socket()
+        inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        inner.connect(("127.0.0.1", self._port))
         for one, other in ((connection, inner), (inner, connection)):
             threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
 

@@ -272,6 +272,8 @@ def test_a_setting_that_the_storage_beside_it_has_as_well_is_fine(tmp_path):
     ("url", "says"),
     [
         ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///file:kept?mode=memory&uri=true", "names no file"),
         ("postgresql://u:hunter2@h:port/x", "cannot be read"),
         ("postgresql+nosuch://u:hunter2@h/x", r"driver must be one of .*, not postgresql\+nosuch"),
         ("sqlite+nosuch:///x.db", r"driver must be one of .*, not sqlite\+nosuch"),

@@ -83,8 +83,6 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
-#: Returns a text as entries hold it.
-quoted = json.JSONEncoder(ensure_ascii=False).encode
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 

@@ -131,15 +131,21 @@ def storable(content: object) -> Content:
 
 def _is_clean(content: Content) -> bool:
     """Say whether all texts are fit as they are, as nearly all are: one search instead of many."""
-    optional = (content.uploader, content.uploader_name, content.language, *[one.url for one in content.parts])
+    kind, language = content.kind, content.language or ""
+    texts = [kind, content.title, content.uploader or "", content.uploader_name or "", language]
+    empty = content.uploader == "" or content.uploader_name == "" or content.language == ""
+    for one in content.parts:
+        texts += (one.text, one.url or "")
+        empty = empty or one.url == ""
+    if content.facts:
+        texts += (*content.facts.keys(), *content.facts.values())
     try:
-        texts = (content.kind, content.title, *[one.text for one in content.parts], *[one for one in optional if one])
-        together = "".join((*texts, *content.facts.keys(), *content.facts.values()))
+        together = "".join(texts)
     except TypeError:
         return False
-    fits = 0 < len(content.kind) <= KIND_LENGTH and len(content.language or "") <= LANGUAGE_LENGTH
+    fits = 0 < len(kind) <= KIND_LENGTH and len(language) <= LANGUAGE_LENGTH
     plain = together.isascii() and "\0" not in together
-    return fits and "" not in optional and (plain or not UNSTORABLE.search(together))
+    return fits and not empty and (plain or not UNSTORABLE.search(together))
 
 
 def _clean(text: object) -> str:

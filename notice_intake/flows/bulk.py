@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +30,12 @@ _MOST_BYTES = 4 * 1_048_576
 #: So many lines or bytes are read in one go, and become rows before the next are read: while they fit the processor's
 #: cache that takes half as long.
 _GROUP_LINES, _GROUP_BYTES = 32, 131_072
+
+#: So many batches may wait to be stored while the next is read.
+_AHEAD = 2
+
+#: So long, in seconds, the reading stops for the storing after each group: the shortest that a system sleeps.
+_WAY = 0.000_01
 
 _Line = tuple[int, bytes | BodyTooLarge]
 
@@ -58,16 +66,14 @@ def receive_lines(
     on each time that it is sent again.
     """
     source = _Source(mount, agency, clock, origin, allowance or Allowance())
-    with ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk") as storing:
-        before: _Batch | None = None
-        for batch in _batches(source, lines):
-            # While the database takes one batch, the next is read.
-            if before is not None:
-                yield before.finish()
-            batch.store(storing)
-            before = batch
-        if before is not None:
-            yield before.finish()
+    # A host's own connections may belong to the thread or the context of the request: they stay there.
+    with _Storing(ahead=_AHEAD if mount.storage.owned else 0) as storing:
+        for batch in _batches(source, lines, beside=storing):
+            if storing.stopped:
+                yield from storing.answers(leaving=0)
+            storing.begin(batch)
+            yield from storing.answers()
+        yield from storing.answers(leaving=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +98,97 @@ class _Source:
         return prepared
 
 
-def _batches(source: _Source, lines: Iterable[bytes | BodyTooLarge]) -> Iterator[_Batch]:
-    batch, before = _Batch(source), None
-    for group in _groups(lines):
+class _Storing:
+    """The thread that stores what was read, beside the one that reads on, and the batches that wait to be answered.
+
+    They are stored in their order. Where something of one is there already, those after it are not begun before it is
+    settled: of two lines with one reference the first counts.
+    """
+
+    def __init__(self, *, ahead: int) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="notice-intake-bulk")
+        self._under_way: Future[bool | None] | None = None
+        #: How many batches may wait while further lines are read; with none, they are stored by this thread itself.
+        self._ahead = ahead
+        self._waiting: deque[_Batch] = deque()
+        #: Whether a batch could not be stored as it was.
+        self.stopped = False
+
+    def __enter__(self) -> _Storing:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self._thread.shutdown()
+
+    @property
+    def owing(self) -> bool:
+        """Whether lines of a batch that waits were counted that may have been stored before."""
+        return any(one.counted and not one.settled for one in self._waiting)
+
+    def begin(self, batch: _Batch) -> None:
+        """Have a batch stored, after those before it."""
+        self._waiting.append(batch)
+        if self._ahead:
+            batch.make_ready()
+            self._under_way = self._thread.submit(self._store, batch)
+            batch.stored = self._under_way.result
+
+    def _store(self, batch: _Batch) -> bool | None:
+        if self.stopped:
+            return None
+        stored = False
+        try:
+            stored = batch.store()
+        finally:
+            self.stopped = not stored
+        return stored
+
+    def settle(self) -> None:
+        """Settle all that wait."""
+        for one in self._waiting:
+            one.settle()
+        self.stopped = False
+
+    def answers(self, *, leaving: int | None = None) -> Iterator[bytes]:
+        """Yield the answers to all that wait but the last ones, which are still to be stored."""
+        while len(self._waiting) > (self._ahead if leaving is None else leaving):
+            yield self._waiting[0].finish()
+            self._waiting.popleft()
+        if not self._waiting:
+            self.stopped = False
+
+    def give_way(self) -> None:
+        """Let it have the interpreter if it wants it.
+
+        It works outside of the interpreter most of the time, comes back for a moment some ten times a batch, and would
+        wait each time until Python has us stop, which is after 5 ms.
+        """
+        if self._under_way is not None and not self._under_way.done():
+            time.sleep(_WAY)
+
+
+def _batches(source: _Source, lines: Iterable[bytes | BodyTooLarge], *, beside: _Storing) -> Iterator[_Batch]:
+    batch = _Batch(source)
+    for group in _groups(lines, most=min(_GROUP_LINES, source.mount.settings.bulk_batch)):
         counted = source.allowance.take(len(group))
-        if not counted and (batch.counted or before is not None):
+        if not counted and (batch.counted or beside.owing):
             # What was counted so far may have been stored before: that is known, and given back, before any is refused.
             if batch.lines:
                 yield batch
-                before, batch = batch, _Batch(source)
-            if before is not None:
-                before.settle()
-                before = None
+                batch = _Batch(source)
+            beside.settle()
             counted = source.allowance.take(len(group))
         batch.add(group, counted=counted)
+        _collect()
+        beside.give_way()
         if batch.is_full:
             yield batch
-            before, batch = batch if batch.counted else None, _Batch(source)
+            batch = _Batch(source)
     if batch.lines:
         yield batch
 
 
-def _groups(lines: Iterable[bytes | BodyTooLarge]) -> Iterator[list[_Line]]:
+def _groups(lines: Iterable[bytes | BodyTooLarge], *, most: int) -> Iterator[list[_Line]]:
     """Yield lines with their numbers, some at once, without the blank ones."""
     group: list[_Line] = []
     size = 0
@@ -122,7 +197,7 @@ def _groups(lines: Iterable[bytes | BodyTooLarge]) -> Iterator[list[_Line]]:
             continue
         group.append((number, line))
         size += len(line) if isinstance(line, bytes) else 0
-        if len(group) >= _GROUP_LINES or size >= _GROUP_BYTES:
+        if len(group) >= most or size >= _GROUP_BYTES:
             yield group
             group, size = [], 0
     if group:
@@ -146,6 +221,15 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
+def _collect() -> None:
+    """Have the collector look at what is young before it does so by itself, while no document is held.
+
+    What it met on its way it would count among what lives long, and soon walk through the whole process for it.
+    """
+    if gc.isenabled() and gc.get_count()[1] > gc.get_threshold()[1] // 2:
+        gc.collect(1)
+
+
 class _Batch:
     """Lines on their way: checked, their rows made, then stored by another thread, then answered."""
 
@@ -160,8 +244,14 @@ class _Batch:
         self._results: list[tuple[int, Received | NoticeIntakeError]] | None = None
         self._items = self._size = 0
         self._attempt = Attempt(source.mount, source.agency)
-        #: Waits until the rows are stored; False where something of them was there already.
-        self._stored: Callable[[], bool] | None = None
+        #: Waits until the rows are stored; False where something of them was there already, None where they were not
+        #: tried: so they are once it is the batch's turn.
+        self.stored: Callable[[], bool | None] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known what became of each line."""
+        return self._results is not None
 
     @property
     def is_full(self) -> bool:
@@ -207,16 +297,12 @@ class _Batch:
         passed, too_many = source.allowance.take_some(len(fresh))
         return before.union(fresh[:passed]), too_many
 
-    def store(self, storing: ThreadPoolExecutor) -> None:
-        """Have the rows stored."""
-        # A host's own connections may belong to the thread or the context of the request: they stay there. And with a
-        # database inside this process two threads would only take the interpreter from each other.
-        if self._source.mount.storage.served:
-            self._stored = storing.submit(self._try).result
-        else:
-            self._stored = self._try
+    def make_ready(self) -> None:
+        """Have the rows ready for another thread to store."""
+        self._attempt.make_ready()
 
-    def _try(self) -> bool:
+    def store(self) -> bool:
+        """Store the rows; False where something of them is there already, and nothing is stored."""
         try:
             return self._attempt.seems_new() and self._attempt.store()
         except NoticeIntakeError:
@@ -226,7 +312,9 @@ class _Batch:
         """Wait until it is stored, the slow way where something of it was there already; then that costs nothing."""
         if self._results is not None:
             return
-        stored = self._stored is not None and self._stored()
+        stored, self.stored = self.stored() if self.stored is not None else None, None
+        if stored is None:
+            stored = self.store()
         answers: Iterator[Received | NoticeIntakeError] = iter(self._attempt.received() if stored else self._again())
         self._results = [(number, self._refused.get(number) or next(answers)) for number, _ in self.lines]
         again = (number for number, one in self._results if isinstance(one, Received) and one.replayed)

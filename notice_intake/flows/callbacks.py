@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ..core.codes import EffectKind, EffectState, ItemStatus, Outcome
+from ..core.json_text import quoted
 from ..ids import new_id
 from ..store import agencies, outbox, referrals
 from ..store.storage import Tx
@@ -57,14 +58,11 @@ def body(kind: str, *, at: datetime, data: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
-
-
 def received_body(referral: Any, referral_id: str, *, at: str, due: str) -> bytes:
     """The body of ``referral.received``: sequence 1 of every referral. ``at`` and ``due`` are times as text."""
     return (
         f'{{"type":"referral.received","timestamp":"{at}","data":{{"referral":"{referral_id}",'
-        f'"agency_reference":{_quoted(referral.agency_reference)},"instrument":{_quoted(referral.instrument)},'
+        f'"agency_reference":{quoted(referral.agency_reference)},"instrument":{quoted(referral.instrument)},'
         f'"items":{len(referral.items)},"status":"received","due_at":"{due}","sequence":1,'
         f'"path":"{path_of(referral_id)}"}}}}'
     ).encode()

@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 
 from ..auth.envelope import Signed
 from ..core.clocks import Due
 from ..core.instruments import Instrument
+from ..core.json_text import quoted
 from ..core.referrals import Referral
 from ..core.targets import Content
 from ..ids import new_id
 from .callbacks import path_of
-
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Clock:
         receipt = (
             f'"received_at":"{now.isoformat(timespec="milliseconds")}",'
             f'"due_at":"{due.at.isoformat(timespec="milliseconds")}",'
-            f'"due_kind":"{due.kind}","due_rule":{_quoted(due.rule)},"binding":{_quoted(instrument.binding)}'
+            f'"due_kind":"{due.kind}","due_rule":{quoted(due.rule)},"binding":{json.dumps(instrument.binding)}'
         )
         return cls(due, receipt, due.at.isoformat(timespec="seconds"))
 
@@ -69,7 +69,7 @@ class Clock:
 def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[str], journal: str) -> str:
     """Return a receipt: JSON text, put together by hand since every referral needs one. ``journal`` is JSON."""
     return (
-        f'{{"id":"{prepared.referral_id}","agency_reference":{_quoted(prepared.referral.agency_reference)},'
+        f'{{"id":"{prepared.referral_id}","agency_reference":{quoted(prepared.referral.agency_reference)},'
         f'"instrument":"{prepared.instrument.code}",{clock.receipt},"status_path":"{path_of(prepared.referral_id)}",'
         f'"items":[{",".join(lines)}],"journal":{journal}}}'
     )
@@ -78,19 +78,23 @@ def receipt_of(prepared: Prepared, *, clock: Clock, lines: Sequence[str], journa
 def receipt_line(item_id: str, reference: str, *, status: str, outcome: str | None) -> str:
     """Return what a receipt says of an item: JSON text."""
     shown = f'"{outcome}"' if outcome else "null"
-    return f'{{"id":"{item_id}","reference":{_quoted(reference)},"status":"{status}","outcome":{shown}}}'
+    return f'{{"id":"{item_id}","reference":{quoted(reference)},"status":"{status}","outcome":{shown}}}'
+
+
+#: What ``flags_of`` can say, in its order.
+FLAGS = ("threat_to_life", "withheld", "graphic", "unresolved", "unknown", "gone", "imported")
 
 
 def flags_of(prepared: Prepared, index: int) -> tuple[str, ...]:
     """Return what the desk should see at once about an item."""
     item, referral, known = prepared.referral.items[index], prepared.referral, prepared.contents[index]
-    marks = (
-        ("threat_to_life", referral.threat_to_life),
-        ("withheld", referral.withheld),
-        ("graphic", item.content.get("graphic")),
-        ("unresolved", not prepared.resolved),
-        ("unknown", prepared.resolved and known is None),
-        ("gone", known is not None and not known.live),
-        ("imported", prepared.channel == "import"),
+    holds = (
+        referral.threat_to_life,
+        referral.withheld,
+        item.content.get("graphic"),
+        not prepared.resolved,
+        prepared.resolved and known is None,
+        known is not None and not known.live,
+        prepared.channel == "import",
     )
-    return tuple([name for name, holds in marks if holds])
+    return tuple(compress(FLAGS, holds))

@@ -32,7 +32,7 @@ from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.known_keys import KnownKey
 from ..store.storage import Raced, Tx
-from ..store.together import together
+from ..store.together import Fresh, together
 from . import evidence, presuming
 from .checkpoints import latest
 from .intake import Batch, standing_cases
@@ -46,7 +46,8 @@ BULK = "bulk"
 _TRIES = 6
 
 
-@dataclass(frozen=True, slots=True)
+# Neither is frozen, as values should be: that would have each of a stream made at three times the cost.
+@dataclass(slots=True)
 class Submission:
     """What an agency sent: the document, and the very bytes that it stood in."""
 
@@ -64,7 +65,7 @@ class Submission:
     origin: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """The answer: a new referral, or the same one again."""
 
@@ -103,17 +104,12 @@ def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: dateti
     instrument = _instrument(mount, document, agency)
     if submission.checked:
         mount.rulebook.contracts[instrument.code].check(document)
-    return Prepared(
-        referral=build(document, now=now, past_times=instrument.past_times),
-        instrument=instrument,
-        body=submission.body,
-        fingerprint=hashlib.sha256(submission.original or submission.body).digest(),
-        original=submission.original,
-        signed=submission.signed,
-        channel=submission.channel,
-        idempotency_key=submission.idempotency_key,
-        origin=submission.origin,
-    )
+    body, original, once = submission.body, submission.original, submission.idempotency_key
+    referral = build(document, now=now, past_times=instrument.past_times)
+    fingerprint = hashlib.sha256(original or body).digest()
+    prepared = Prepared(referral, instrument, body, fingerprint, submission.channel, once, original)
+    prepared.signed, prepared.origin = submission.signed, submission.origin
+    return prepared
 
 
 def resolve(mount: Mount, batch: Sequence[Prepared]) -> None:
@@ -180,8 +176,10 @@ class Attempt:
     def __init__(self, mount: Mount, agency: Agency, *, key: KnownKey | None = None) -> None:
         self._mount, self._agency, self._key = mount, agency, key
         self._writing: Batch | None = None
+        self._fresh: Fresh | None = None
         self._references: list[str] = []
-        self._answers: list[Received] = []
+        #: The id and the receipt of each; plain tuples, as the rows are.
+        self._answers: list[tuple[str, str]] = []
         self._told: list[Callable[[], None]] = []
 
     def add(self, batch: Sequence[Prepared], *, now: datetime) -> None:
@@ -193,7 +191,7 @@ class Attempt:
         else:
             self._writing.at(now)
         add = self._writing.add
-        self._answers += [Received(*add(one)) for one in batch]
+        self._answers += [add(one) for one in batch]
         self._references += [one.referral.agency_reference for one in batch]
         self._told += _to_be_told(self._mount, batch, self._agency)
 
@@ -207,15 +205,23 @@ class Attempt:
         with self._mount.storage.straight() as tx:
             return not store.any_taken(tx, self._agency.id, references)
 
+    def make_ready(self) -> None:
+        """Have the rows ready for another thread to store."""
+        if self._writing is not None:
+            self._fresh = self._writing.fresh(self._key)
+            self._mount.storage.make_ready(self._fresh.parts)
+
     def store(self) -> bool:
         """Store the rows; False, and nothing stored, where something is there already or the key was changed."""
-        return self._writing is None or together(self._mount.storage).store(self._writing.fresh(self._key))
+        if self._writing is None:
+            return True
+        return together(self._mount.storage).store(self._fresh or self._writing.fresh(self._key))
 
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""
         for tell in self._told:
             tell()
-        return self._answers
+        return [Received(*one) for one in self._answers]
 
 
 def _store(

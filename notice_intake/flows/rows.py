@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..core.cases import Case
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState
-from ..core.journal import Actor, commitment, leaf_hash, quoted, timestamp
+from ..core.journal import Actor, commitment, leaf_hash, timestamp
+from ..core.json_text import quoted
 from ..ids import new_id, random_bytes
 from ..store import cases
 from ..store.agencies import Agency
-from ..store.direct import Tuples
+from ..store.direct import Flat
 from .callbacks import received_body
 from .prepared import Clock, Prepared, flags_of
 
@@ -30,6 +31,8 @@ CASE = (
     *("opened_at", "updated_at", "announced"),
     *("referrals", "priority", "due_at", "due_kind", "due_rule", "instrument", "flags"),
 )
+#: What further items of a case can change stands from here on.
+JOINED = CASE.index("referrals")
 ITEM = (
     *("id", "referral_id", "case_id", "agency_id", "position", "reference", "target_key", "instrument", "operation"),
     *("status", "outcome", "withheld", "received_at", "updated_at", "joined"),
@@ -46,38 +49,6 @@ _DUE, _FEED = str(EffectState.DUE), str(EffectState.FEED)
 _RECEIVED = "referral.received"
 
 
-@dataclass(slots=True)
-class Opened:
-    """A case that a batch opens: what the item that names it first says, and what further items can change."""
-
-    key: str
-    first: Row
-    category: str
-    due: Due
-    priority: int
-    instrument: str
-    flags: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        """The case's id."""
-        return str(self.first[0])
-
-    def as_case(self) -> Case:
-        """Return the case for the rules of joining."""
-        return Case(
-            id=self.id,
-            key=self.key,
-            version=1,
-            state=CaseState.OPEN,
-            due=self.due,
-            priority=self.priority,
-            instrument=self.instrument,
-            category=self.category,
-            flags=self.flags,
-        )
-
-
 class Writer:
     """Makes the rows that one agency's referrals of one moment become."""
 
@@ -91,9 +62,9 @@ class Writer:
         self._entry_head = f'{{"action":"{_RECEIVED}","actor":{{"id":{quoted(agency.id)},"kind":"agency"}},'
         self._entry_head += f'"at":"{timestamp(now)}","commitments":{{}},"facts":{{"body":"'
 
-    def tuples(self, names: tuple[str, ...], rows: list[Row]) -> Tuples:
-        """Return rows as the store takes them."""
-        return Tuples(names, rows, self._written)
+    def flat(self, names: tuple[str, ...], values: list[Any]) -> Flat:
+        """Return rows, whose values stand one after the other, as the store takes them."""
+        return Flat(names, values, self._written)
 
     def referral(self, prepared: Prepared, *, due: Due, receipt: str) -> Row:
         """The row of a referral."""
@@ -124,12 +95,12 @@ class Writer:
             prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
         )
 
-    def opened(self, prepared: Prepared, index: int, *, key: str, due: Due, priority: int) -> Opened:
-        """The case that an item opens. The document is not kept with it: a batch of them would leave every cache."""
+    def case(self, prepared: Prepared, index: int, *, key: str, due: Due, priority: int) -> Row:
+        """The row of the case that an item opens. The document is not kept: a batch of them would leave every cache."""
         item, content, now = prepared.referral.items[index], prepared.contents[index], self._now
         target, category = item.target, prepared.referral.category
         first = target.hashes[0] if target.hashes else None
-        row = (
+        return (
             new_id("cas"),
             key,
             _OPEN,
@@ -144,22 +115,19 @@ class Writer:
             now,
             now,
             False,
-        )
-        return Opened(key, row, category, due, priority, prepared.instrument.code, flags_of(prepared, index))
-
-    def case(self, opened: Opened, *, referrals: int) -> Row:
-        """The row of a case."""
-        due = opened.due
-        return (
-            *opened.first,
-            referrals,
-            opened.priority,
+            1,
+            priority,
             self._time(due.at),
             str(due.kind),
             due.rule,
-            opened.instrument,
-            cases.flags_text(opened.flags),
+            prepared.instrument.code,
+            cases.flags_text(flags_of(prepared, index)),
         )
+
+    def joined(self, case: Case, *, referrals: int) -> Row:
+        """The row of a case that the batch opened, from ``JOINED`` on, after further items of it."""
+        due, flags = case.due, cases.flags_text(case.flags)
+        return (referrals, case.priority, self._time(due.at), str(due.kind), due.rule, case.instrument, flags)
 
     def item(
         self, prepared: Prepared, index: int, *, id: str, case: tuple[str, int], status: str, outcome: str | None
@@ -225,6 +193,22 @@ class Writer:
             "",
             self._now,
         )
+
+
+def case_of(row: Row, due: Due) -> Case:
+    """Return the case of a row that a batch made, for the rules of joining; ``due`` is what the row says of it."""
+    said = dict(zip(CASE, row, strict=True))
+    return Case(
+        id=said["id"],
+        key=said["key"],
+        version=1,
+        state=CaseState.OPEN,
+        due=due,
+        priority=said["priority"],
+        instrument=said["instrument"],
+        category=said["category"],
+        flags=tuple(json.loads(said["flags"])),
+    )
 
 
 def _as_it_is(value: Any) -> Any:

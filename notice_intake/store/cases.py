@@ -14,10 +14,12 @@ from sqlalchemy.dialects import postgresql
 from ..core.cases import Case, Holder, Joined, Member
 from ..core.clocks import ClockKind, Due
 from ..core.codes import CaseState, ItemStatus, Outcome, TargetKind
+from ..core.json_text import quoted
 from ..core.targets import Content, Hash, Part, Target
 from .direct import Straight
 from .storage import Tx
 from .tables import Tables
+from .text_lists import texts_in
 
 #: Statuses from which an item still waits for a decision.
 UNDECIDED = (ItemStatus.RECEIVED, ItemStatus.IN_REVIEW, ItemStatus.NEEDS_CLARIFICATION)
@@ -35,8 +37,7 @@ def by_keys(tx: Tx, keys: Sequence[str], *, lock: bool = True) -> dict[str, Case
 
 def keys_taken(tx: Straight | Tx, keys: Sequence[str]) -> set[str]:
     """Return those of ``keys`` under which a case exists."""
-    wanted = list(keys) if tx.dialect == "postgresql" else json.dumps(keys)
-    return {row.key for row in tx.fetch(_taken(tx.tables, tx.dialect), {"keys": wanted})}
+    return {row.key for row in tx.fetch(_taken(tx.tables, tx.dialect), {"keys": json.dumps(keys)})}
 
 
 @lru_cache(maxsize=32)
@@ -45,7 +46,7 @@ def _taken(tables: Tables, dialect: str) -> Select[Any]:
     if dialect != "postgresql":
         return _by_keys(tables, dialect, False).with_only_columns(case.c.key)
     # One look at the index for each: a plan that is made while the table is small would walk through it for ever.
-    wanted = func.unnest(bindparam("keys", type_=postgresql.ARRAY(String))).table_valued("key").render_derived()
+    wanted = texts_in("keys", column="key")
     found = select(case.c.key).where(case.c.key == wanted.c.key).limit(1).lateral()
     return select(found.c.key).select_from(wanted.join(found, true()))
 
@@ -267,27 +268,34 @@ def to_member(row: Row[Any]) -> Member:
     return Member(row.id, row.referral_id, row.agency_id, row.instrument, ItemStatus(row.status), row.withheld)
 
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_object = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _optional(text: str | None) -> str:
-    return _quoted(text) if text is not None else "null"
+    return quoted(text) if text is not None else "null"
 
 
 def target_text(target: Target) -> str:
     """Return a target as stored: JSON text, put together by hand since every item needs it."""
-    named = (("url", target.url), ("link", target.link), ("id", target.id), ("handle", target.handle))
-    parts = [f'"{name}":{_quoted(value)}' for name, value in named if value]
+    text = f'{{"kind":"{target.kind}"'
+    if target.url:
+        text += f',"url":{quoted(target.url)}'
+    if target.link:
+        text += f',"link":{quoted(target.link)}'
+    if target.id:
+        text += f',"id":{quoted(target.id)}'
+    if target.handle:
+        text += f',"handle":{quoted(target.handle)}'
     if target.hashes:
-        hashes = [f'{{"algorithm":{_quoted(one.algorithm)},"value":{_quoted(one.value)}}}' for one in target.hashes]
-        parts.append(f'"hashes":[{",".join(hashes)}]')
-    return f'{{"kind":"{target.kind}",{",".join(parts)}}}'
+        hashes = [f'{{"algorithm":{quoted(one.algorithm)},"value":{quoted(one.value)}}}' for one in target.hashes]
+        text += f',"hashes":[{",".join(hashes)}]'
+    return text + "}"
 
 
 @lru_cache(maxsize=256)
 def flags_text(flags: tuple[str, ...]) -> str:
     """Return flags as stored."""
-    return _quoted(flags)
+    return json.dumps(flags)
 
 
 def target_from_json(stored: Mapping[str, Any]) -> Target:
@@ -300,14 +308,14 @@ def content_text(content: Content) -> str:
     """Return what the platform said about content, as stored: JSON text."""
     published = f'"{content.published_at.isoformat()}"' if content.published_at else "null"
     parts = [
-        f'{{"kind":{_quoted(one.kind)},"text":{_quoted(one.text)},"url":{_optional(one.url)}}}' for one in content.parts
+        f'{{"kind":{quoted(one.kind)},"text":{quoted(one.text)},"url":{_optional(one.url)}}}' for one in content.parts
     ]
     return (
-        f'{{"key":{_quoted(content.key)},"kind":{_quoted(content.kind)},"title":{_quoted(content.title)},'
+        f'{{"key":{quoted(content.key)},"kind":{quoted(content.kind)},"title":{quoted(content.title)},'
         f'"live":{"true" if content.live else "false"},"uploader":{_optional(content.uploader)},'
         f'"uploader_name":{_optional(content.uploader_name)},"language":{_optional(content.language)},'
         f'"published_at":{published},"parts":[{",".join(parts)}],'
-        f'"facts":{_quoted(dict(content.facts)) if content.facts else "{}"}}}'
+        f'"facts":{_object(dict(content.facts)) if content.facts else "{}"}}}'
     )
 
 

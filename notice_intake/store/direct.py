@@ -8,46 +8,56 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import JSON, Column, Connection, Dialect, Engine, Select, String, Table, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from .blocks import Blocks
 from .columns import UtcDateTime
 from .one_statement import Holding, as_one, numbering, unless
 from .tables import Tables
 
+if TYPE_CHECKING:
+    from .arrays import Arrays
 
-@dataclass(frozen=True, slots=True)
-class Tuples:
-    """Rows of one table as tuples, for those of which there are many. Text is JSON already."""
+
+@dataclass(slots=True)
+class Flat:
+    """Rows of one table, their values one after the other, for those of which there are many. Text is JSON already.
+
+    One list is what a driver takes in the end, and one thing for Python's cycle collector instead of thousands.
+    """
 
     names: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+    values: list[Any]
     #: Times are as the driver takes them: what ``time_writer`` returns.
     written: bool = False
+    #: The same as PostgreSQL takes it, where that was made before.
+    arrays: Arrays | None = None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.values) // len(self.names)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows by the names of their columns."""
+        for row in zip(*[iter(self.values)] * len(self.names), strict=True):
+            yield dict(zip(self.names, row, strict=True))
 
 
-Rows = Sequence[Mapping[str, Any]] | Tuples
+Rows = Sequence[Mapping[str, Any]] | Flat
 #: What gives rows: a query, or an UPDATE that returns what it changed.
 Query = Select[Any] | ReturningUpdate[Any]
 _DRIVERS = ("pysqlite", "psycopg")
-#: More rows of one table than this go to PostgreSQL by COPY.
+#: More rows of one table than this go to PostgreSQL as arrays.
 _FEW = 32
-#: So many rows of one table go to SQLite in one statement, whose limit is 32,766 values.
-_BLOCKS = (1024, 512, 128, 32, 8)
-_MOST_VALUES = 32_766
 
 
 def insert_all(connection: Connection, parts: Sequence[tuple[Table, Rows]]) -> None:
@@ -73,8 +83,7 @@ def time_writer(engine: Engine | None) -> Callable[[datetime | None], Any] | Non
 
 
 def _decoded(table: Table, rows: Rows) -> Sequence[Mapping[str, Any]]:
-    if isinstance(rows, Tuples):
-        rows = [dict(zip(rows.names, row, strict=True)) for row in rows.rows]
+    rows = list(rows.rows()) if isinstance(rows, Flat) else rows
     readers: list[tuple[str, Callable[[str], Any]]] = [
         *[(one.name, json.loads) for one in table.columns if isinstance(one.type, JSON) and one.name in rows[0]],
         *[(one.name, _read_time) for one in table.columns if isinstance(one.type, UtcDateTime) and one.name in rows[0]],
@@ -131,11 +140,11 @@ class Straight:
         work = _work(self._dialect, parts)
         if not work:
             return True
-        insertions, counts = tuple([one for one, _ in work]), tuple([len(rows) for _, rows in work])
+        insertions, counts = _counted(work)
         stamps = [each for pair in held.stamps for each in pair] if held is not None else []
         query, names = (held.query, len(held.stamps)) if held is not None else (None, 0)
         made = unless(insertions, counts, column=column, wanted=len(values), held=query, names=names)
-        flat = [value for _, rows in work for row in rows for value in row]
+        flat = [value for part in work for value in part.values]
         return bool(numbering(self._driver).execute(made, [*values, *stamps, *flat]).rowcount)
 
 
@@ -163,22 +172,41 @@ def _fetch(driver: Any, dialect: Dialect, query: Query, values: Mapping[str, Any
     return [asked.row(row) for row in driver.execute(asked.statement, asked.parameters(values)).fetchall()]
 
 
-def _work(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> list[tuple[Insertion, list[tuple[Any, ...]]]]:
-    """Return how the rows of each table are inserted, and their values."""
+class Part(NamedTuple):
+    """The rows of one table, on their way to the driver."""
+
+    insertion: Insertion
+    #: One after the other.
+    values: list[Any]
+    arrays: Arrays | None
+
+
+def make_ready(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> None:
+    """Have many rows ready as PostgreSQL takes them: a thread that stores does not wait for the interpreter then."""
+    if dialect.name != "postgresql" or dialect.driver not in _DRIVERS:
+        return
+    from .arrays import arrays_of
+
+    for table, rows in parts:
+        if isinstance(rows, Flat) and rows.written and len(rows) > _FEW:
+            rows.arrays = arrays_of(_insertion(table, rows.names, dialect), rows.values)
+
+
+def _work(dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> list[Part]:
     work = []
     for table, rows in parts:
         if rows:
-            names = rows.names if isinstance(rows, Tuples) else tuple(rows[0])
+            names = rows.names if isinstance(rows, Flat) else tuple(rows[0])
             one = _insertion(table, names, dialect)
-            work.append((one, one.values(rows)))
+            work.append(Part(one, one.values(rows), rows.arrays if isinstance(rows, Flat) else None))
     return work
 
 
 def _insert_all(driver: Any, dialect: Dialect, parts: Sequence[tuple[Table, Rows]]) -> None:
     work = _work(dialect, parts)
     if dialect.name == "sqlite":
-        for one, values in work:
-            _to_sqlite(driver, one, values)
+        for part in work:
+            part.insertion.blocks.insert(driver, part.values)
     elif work:
         _to_postgresql(driver, work)
 
@@ -188,35 +216,22 @@ def _direct(connection: Connection) -> bool:
     return known and not connection.get_execution_options().get("schema_translate_map")
 
 
-def _to_sqlite(driver: Any, one: Insertion, values: list[tuple[Any, ...]]) -> None:
-    """Many rows with each statement: between statements another thread may take the interpreter, for milliseconds."""
-    start = 0
-    for size, block in one.blocks:
-        while len(values) - start >= size:
-            driver.execute(block, list(chain.from_iterable(values[start : start + size])))
-            start += size
-    for row in values[start:]:
-        driver.execute(one.statement, row)
+def _to_postgresql(driver: Any, work: Sequence[Part]) -> None:
+    """Few rows by value; many by arrays."""
+    insertions, counts = _counted(work)
+    if max(counts) > _FEW:
+        # Not before: psycopg is there only where PostgreSQL is.
+        from .arrays import insert_arrays
 
-
-def _to_postgresql(driver: Any, work: Sequence[tuple[Insertion, list[tuple[Any, ...]]]]) -> None:
-    """Few rows in one statement; many by COPY."""
-    alone = driver.info.transaction_status.name == "IDLE"
-    cursor = driver.cursor()
-    if max(len(values) for _, values in work) > _FEW:
-        with driver.transaction() if alone else _nothing():
-            for one, values in work:
-                with cursor.copy(one.copy) as copy:
-                    for row in values:
-                        copy.write_row(row)
+        insert_arrays(driver, work)
         return
-    made = as_one(tuple([one for one, _ in work]), tuple([len(values) for _, values in work]))
-    numbering(driver).execute(made, [value for _, values in work for row in values for value in row])
+    made = as_one(insertions, counts)
+    numbering(driver).execute(made, [value for part in work for value in part.values])
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+def _counted(work: Sequence[Part]) -> tuple[tuple[Insertion, ...], tuple[int, ...]]:
+    """Return how the rows of each table are inserted, and how many there are."""
+    return tuple([one.insertion for one in work]), tuple([len(one.values) // one.insertion.width for one in work])
 
 
 class Insertion:
@@ -225,16 +240,11 @@ class Insertion:
     def __init__(self, table: Table, names: tuple[str, ...], dialect: Dialect) -> None:
         quoted = ", ".join(dialect.identifier_preparer.quote(name) for name in names)
         into = f"{dialect.identifier_preparer.format_table(table)} ({quoted})"
-        mark = "?" if dialect.name == "sqlite" else "%s"
-        marks = f"({', '.join([mark] * len(names))})"
-        self.statement = f"INSERT INTO {into} VALUES {marks}"  # noqa: S608  our own names
-        sizes = [size for size in _BLOCKS if size * len(names) <= _MOST_VALUES]
-        self.blocks = [(size, f"INSERT INTO {into} VALUES {', '.join([marks] * size)}") for size in sizes]  # noqa: S608
+        self.blocks = Blocks(into, len(names))
         self.into, self.width, self.dialect, self.preparer = into, len(names), dialect, dialect.identifier_preparer
         # Not the length of a text: a CAST would cut what is too long, where an INSERT refuses it.
         types = [table.c[name].type for name in names]
         self.kinds = ["TEXT" if isinstance(one, String) else one.compile(dialect=dialect) for one in types]
-        self.copy = f"COPY {into} FROM STDIN"
         self._pick = itemgetter(*names)
         kinds = [(place, table.c[name].type) for place, name in enumerate(names)]
         text = _sqlite_time if dialect.name == "sqlite" else _time
@@ -243,17 +253,17 @@ class Insertion:
             *[(place, _json) for place, kind in kinds if isinstance(kind, JSON)],
         ]
 
-    def values(self, rows: Rows) -> list[tuple[Any, ...]]:
-        """Return rows as the driver takes them: text, numbers and bytes."""
-        if isinstance(rows, Tuples):
-            return rows.rows if rows.written else [self._tuple(row) for row in rows.rows]
-        return [self._tuple(self._pick(row)) for row in rows]
-
-    def _tuple(self, row: Iterable[Any]) -> tuple[Any, ...]:
-        values = list(row)
+    def values(self, rows: Rows) -> list[Any]:
+        """Return the values of rows as the driver takes them: text, numbers and bytes, one after the other."""
+        if isinstance(rows, Flat):
+            if rows.written:
+                return rows.values
+            values = list(rows.values)
+        else:
+            values = [value for row in rows for value in self._pick(row)]
         for place, change in self._changed:
-            values[place] = change(values[place])
-        return tuple(values)
+            values[place :: self.width] = [change(value) for value in values[place :: self.width]]
+        return values
 
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

@@ -51,7 +51,8 @@ def address(url: str) -> URL:
         parsed.get_dialect().import_dbapi()
     except ImportError:
         raise SettingsError("The driver for PostgreSQL is not there: install notice-intake[postgres].") from None
-    if backend == "sqlite" and not parsed.database:
+    in_memory = ":memory:" in (parsed.database or "") or parsed.query.get("mode") == "memory"
+    if backend == "sqlite" and (in_memory or not parsed.database):
         raise SettingsError("The database address names no file. Write sqlite:///path, with three slashes.")
     return parsed
 
@@ -67,14 +68,14 @@ def opened(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
+    if url.database:
         Path(url.database).resolve().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **_ENGINE)
 
     @event.listens_for(engine, "do_connect")
     def _on_open(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
         # SQLite gives a new file to whoever may read the folder; what stands in it is for its owner only.
-        if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        if url.database and not url.database.startswith("file:"):
             with suppress(OSError):
                 os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
@@ -91,6 +92,5 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _leave(engine: Engine) -> None:
     """Leave the connections to the process that opened them, in one that was forked from it."""
-    if engine.url.database != ":memory:":
-        _left.append(engine.pool)
-        engine.dispose(close=False)
+    _left.append(engine.pool)
+    engine.dispose(close=False)

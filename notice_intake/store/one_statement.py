@@ -41,6 +41,19 @@ def as_one(insertions: tuple[Insertion, ...], counts: tuple[int, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
+def in_arrays(insertions: tuple[Insertion, ...], shared: tuple[frozenset[int], ...]) -> str:
+    """Return one statement that stores rows that come as an array a column, but for those places that share a value."""
+    places, made = count(1), []
+    for one, same in zip(insertions, shared, strict=True):
+        marks = [f"CAST(${next(places)} AS {kind}{'' if at in same else '[]'})" for at, kind in enumerate(one.kinds)]
+        arrays = ", ".join([mark for at, mark in enumerate(marks) if at not in same])
+        names = ", ".join([f"c{at}" for at in range(one.width) if at not in same])
+        chosen = ", ".join([mark if at in same else f"c{at}" for at, mark in enumerate(marks)])
+        made.append(f"INSERT INTO {one.into} SELECT {chosen} FROM unnest({arrays}) AS given ({names})")  # noqa: S608
+    return _with([], made)
+
+
+@lru_cache(maxsize=256)
 def unless(
     insertions: tuple[Insertion, ...],
     counts: tuple[int, ...],

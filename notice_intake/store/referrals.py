@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 from .direct import Straight
 from .storage import Tx
 from .tables import Tables
+from .text_lists import texts_in
 
 
 def taken(
@@ -32,8 +33,8 @@ def taken(
 
 def any_taken(tx: Straight | Tx, agency_id: str, references: Sequence[str]) -> bool:
     """Whether the agency has used one of ``references``."""
-    wanted = list(references) if tx.dialect == "postgresql" else json.dumps(references)
-    return bool(tx.fetch(_any_taken(tx.tables, tx.dialect), {"agency": agency_id, "wanted": wanted}))
+    values = {"agency": agency_id, "wanted": json.dumps(references)}
+    return bool(tx.fetch(_any_taken(tx.tables, tx.dialect), values))
 
 
 @lru_cache(maxsize=32)
@@ -41,12 +42,11 @@ def _any_taken(tables: Tables, dialect: str) -> Select[Any]:
     table = tables.referral
     own = table.c.agency_id == bindparam("agency", type_=String)
     if dialect == "postgresql":
-        wanted = func.unnest(bindparam("wanted", type_=postgresql.ARRAY(String))).table_valued("reference")
-        wanted = wanted.render_derived()
+        wanted = texts_in("wanted", column="reference")
         found = select(table.c.id).where(table.c.agency_reference == wanted.c.reference, own).limit(1).lateral()
         return select(found.c.id).select_from(wanted.join(found, true())).limit(1)
-    listed = func.json_each(bindparam("wanted", type_=String)).table_valued("value")
-    return select(table.c.id).where(table.c.agency_reference.in_(select(listed.c.value)), own).limit(1)
+    given = func.json_each(bindparam("wanted", type_=String)).table_valued("value")
+    return select(table.c.id).where(table.c.agency_reference.in_(select(given.c.value)), own).limit(1)
 
 
 _TAKEN = ("id", "agency_reference", "idempotency_key", "fingerprint", "receipt", "received_at")

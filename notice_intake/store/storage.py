@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import engines, joined
-from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, time_writer
+from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, make_ready, time_writer
 from .tables import Tables, make_tables
 from .turns import Turn
 
@@ -108,8 +108,6 @@ class Storage:
         #: Returns a time as rows for ``insert`` can hold it already; None where SQLAlchemy has to see the time itself.
         self.time_writer = time_writer(engine)
         self._sqlite, self._sync_all = engine is not None and engine.dialect.name == "sqlite", sync_all
-        #: True where another process does the work of our own connections: ours can do something else meanwhile.
-        self.served = self.owned and not self._sqlite
         self._turn: AbstractContextManager[Any] = nullcontext()
         if engine is not None and self._sqlite:
             self._turn = Turn(_beside(engine.url.database))
@@ -246,6 +244,11 @@ class Storage:
                 if raw is not None:
                     raw.close()
 
+    def make_ready(self, parts: Sequence[tuple[str, Rows]]) -> None:
+        """Have rows, by the names of their tables, ready for an ``insert`` that another thread makes."""
+        if self._engine is not None:
+            make_ready(self._engine.dialect, [(getattr(self.tables, name), rows) for name, rows in parts])
+
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Open a reading transaction; it never waits for a writer of ours."""
@@ -281,8 +284,8 @@ class Storage:
 
 
 def _beside(database: str | None) -> str | None:
-    """Return the file by which processes take turns; None for a database that no other process can open."""
-    return f"{database}-turn" if database and database != ":memory:" and not database.startswith("file:") else None
+    """Return the file by which processes take turns; None where a URI names the database, and its path is not known."""
+    return f"{database}-turn" if database and not database.startswith("file:") else None
 
 
 def _say_begin(connection: Connection, word: str) -> None:

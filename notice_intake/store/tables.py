@@ -222,7 +222,9 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
         # The deadline that people were warned of.
         Column("called_out", UtcDateTime),
     )
-    Index(f"ix_{prefix}case_queue", case.c.priority, case.c.due_at, case.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+    # In the order of the queue; what it is filtered by stands behind, so that a page that finds little reads no rows.
+    queued = (case.c.priority, case.c.due_at, case.c.id, case.c.kind, case.c.language, case.c.instrument)
+    Index(f"ix_{prefix}case_queue", *queued, sqlite_where=OPEN, postgresql_where=OPEN)
     Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
     held = text("claimed_by IS NOT NULL")
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)

@@ -16,7 +16,7 @@ from sqlalchemy import Table
 from ..errors import NoticeIntakeError
 from ..forks import Lock, in_each_child
 from . import cases, known_keys
-from .direct import Rows, Straight, Tuples
+from .direct import Flat, Rows, Straight
 from .known_keys import KnownKey
 from .storage import Raced, Storage, Tx
 
@@ -149,7 +149,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
     first = parts[0]
     if len(parts) == 1:
         return first
-    if isinstance(first, Tuples):
-        every = [row for one in parts if isinstance(one, Tuples) for row in one.rows]
-        return Tuples(first.names, every, first.written)
-    return [row for one in parts if not isinstance(one, Tuples) for row in one]
+    if isinstance(first, Flat):
+        every = [value for one in parts if isinstance(one, Flat) for value in one.values]
+        return Flat(first.names, every, first.written)
+    return [row for one in parts if not isinstance(one, Flat) for row in one]

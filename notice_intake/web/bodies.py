@@ -10,7 +10,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from ..errors import BodyTooLarge, UnsupportedMediaType
 
-_CHUNK = 65_536
+#: Read at once. Servers keep up to a megabyte before us, and some copy what is left of it each time.
+_CHUNK = 262_144
 #: Where a body stays that had to be read before its time.
 _HELD = "notice_intake.body"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from egress import Authority
+from egress import BUFFER, Authority
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Receiver:
         self.stopping = threading.Event()
         self._tls = tls
         self._listener = socket.create_server(address, backlog=128)
+        # Left to itself the kernel would take all of the 10 MB on the way, and nothing would tell who stopped reading.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -150,7 +150,7 @@ def test_of_a_large_answer_4_kb_are_read_and_1_kb_is_kept(sender: Sender, receiv
     assert answer.excerpt == "x" * 1024
     # The receiver is hung up on: what was pushed is what the kernel's buffers took, not 10 MB.
     time.sleep(0.05)
-    assert receiver.pushed < 10_000_000
+    assert receiver.pushed < 3_000_000
 
 
 def test_reading_stops_at_4_kb_and_does_not_wait_for_more(receiver: Receiver) -> None:

@@ -89,8 +89,10 @@ def bulk(mount_of: MountOf) -> View:
             told = _sandboxed_lines(mount, answer)
             answers.write(told)
             digest.update(told)
+        length = answers.tell()
         answers.seek(0)
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
+        response.content_length = length
         response.headers["Content-Digest"] = f"sha-256=:{b64encode(digest.digest()).decode()}:"
         response.call_on_close(answers.close)
         return response

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from itertools import cycle
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from werkzeug import Request
 
 from notice_intake.errors import BodyTooLarge
+from notice_intake.flows.receive import Attempt
 from notice_intake.web import bodies
 from notice_intake.web.api import referrals
 
@@ -112,6 +114,25 @@ def test_what_was_stored_before_the_answers_could_not_be_kept_is_answered_when_s
     assert door.rows()["ni_referral"] == before + 1400
 
 
+def test_nothing_after_a_batch_that_met_a_fault_of_ours_is_stored(door, monkeypatch):
+    lines, store, tried = [good(door) for _ in range(25)], Attempt.store, []
+
+    def faulty(attempt: Attempt) -> bool:
+        tried.append(attempt)
+        if len(tried) == 2:
+            raise RuntimeError("a fault of ours")
+        return store(attempt)
+
+    before = door.rows()["ni_referral"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Attempt, "store", faulty)
+        patched.setattr(door.client.application, "testing", False)
+        assert door.post(b"\n".join(lines), path=BULK, Content_Type="application/x-ndjson").status_code == 500
+    assert door.rows()["ni_referral"] == before + 5
+    again = send(door, lines)
+    assert [(one["status"], one.get("replayed", False)) for one in again] == [(201, True)] * 5 + [(201, False)] * 20
+
+
 def test_an_instrument_that_is_not_the_agencys_fails_its_lines_alone(door):
     flagger, _ = door.enrol("Flagger", instruments=("eu.dsa.trusted_flagger_notice",))
     contact = {"name": "Flagger", "email": "desk@flagger.example"}
@@ -191,6 +212,45 @@ def test_a_line_that_stands_twice_is_stored_once_wherever_it_stands(door, apart)
     first, same, different = answers[0], answers[apart], answers[apart + 1]
     assert (same["status"], same.get("replayed"), same["receipt"]) == (201, True, first["receipt"])
     assert (different["status"], different["problem"]["referral"]) == (409, first["receipt"]["id"])
+
+
+def drawn(door: Any, random: Random) -> tuple[list[bytes], list[bytes]]:
+    """Return what was stored before, and a stream of several batches in which that and its own lines come again."""
+    kinds = [good(door) for _ in range(30)]
+    kinds += [one.replace(b'"en"', b'"fr"') for one in random.sample(kinds, 10)]
+    lines = [random.choice(kinds) for _ in range(40)] + [good(door, language="?"), b"not JSON"]
+    random.shuffle(lines)
+    return random.sample(kinds, random.choice([0, 1, 3])), lines
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_stream_is_answered_as_its_lines_one_by_one_would_be(door, seed):
+    old, lines = drawn(door, Random(seed))
+    references = {}
+    for line in old:
+        references.setdefault(json.loads(line)["agency_reference"], line)
+        send(door, [line])
+    wanted = []
+    for line in lines:
+        if b'"?"' in line or line == b"not JSON":
+            wanted.append("refused")
+            continue
+        first = references.setdefault(json.loads(line)["agency_reference"], line)
+        seen = first is not line or line in old or lines.index(line) < len(wanted)
+        wanted.append("new" if not seen else "again" if first == line else "taken")
+    before = door.rows()["ni_referral"]
+    answers = send(door, lines)
+    found = [
+        ("again" if one.get("replayed") else "new")
+        if one["status"] == 201
+        else "taken"
+        if one["status"] == 409
+        else "refused"
+        for one in answers
+    ]
+    assert found == wanted
+    assert [one["line"] for one in answers] == list(range(1, len(lines) + 1))
+    assert door.rows()["ni_referral"] - before == wanted.count("new")
 
 
 def test_many_lines_that_name_one_content_share_its_case(door):
