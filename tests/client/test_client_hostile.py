@@ -137,7 +137,7 @@ def test_an_answer_that_drips_is_left(script: Script, monkeypatch):
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
         handler.end_headers()
-        for _ in range(20):
+        for _ in range(60):
             handler.wfile.write(b" ")
             handler.wfile.flush()
             time.sleep(0.1)
@@ -147,7 +147,7 @@ def test_an_answer_that_drips_is_left(script: Script, monkeypatch):
     started = time.monotonic()
     with pytest.raises(Unreachable, match="does not come to its end"):
         script.client(retries=ONCE).status("ref_1")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 def test_a_redirect_takes_neither_the_document_nor_the_token_along(script: Script):
@@ -194,11 +194,12 @@ def test_a_server_that_says_nothing(script: Script):
 
 
 def test_a_plain_server_behind_https(script: Script):
-    client = IntakeClient(script.url.replace("http:", "https:"), BearerAuth("t" * 40))
+    pausing = Retries(tries=2, first=20.0)
+    client = IntakeClient(script.url.replace("http:", "https:"), BearerAuth("t" * 40), retries=pausing)
     started = time.monotonic()
     with pytest.raises(Unreachable, match="certificate"):
         client.submit({})
-    assert time.monotonic() - started < 0.45, "a certificate does not mend itself: no pause, no second try"
+    assert time.monotonic() - started < 8, "a certificate does not mend itself: no pause, no second try"
 
 
 def test_lists_that_go_round_in_a_circle(script: Script):

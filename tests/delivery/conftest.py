@@ -118,7 +118,7 @@ def _then_drip(start: bytes, piece: bytes) -> Callable[[Receiver, socket.socket,
 def _drip_then_stall(receiver: Receiver, stream: socket.socket, _seen: Seen) -> bool:
     stream.sendall(b"HTTP/1.1 200 OK\r\n")
     for _ in range(8):
-        receiver.stopping.wait(0.06)
+        receiver.stopping.wait(0.12)
         stream.sendall(b"X-Slow: 1\r\n")
     receiver.stopping.wait(10)
     return False

@@ -99,7 +99,7 @@ def test_anything_else_is_a_failure_with_a_class(receiver: Receiver, path: str, 
 def test_the_whole_deadline_holds_however_slowly_it_drips(receiver: Receiver, path: str) -> None:
     started = time.monotonic()
     assert reason(receiver.url(path), Fetcher(LOOPBACK, total_timeout=0.5)) in ("timeout", "connect")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 def test_a_certificate_of_another_name_is_refused(
@@ -136,7 +136,7 @@ def test_through_the_proxy_the_policy_the_certificate_and_the_limits_still_count
 ) -> None:
     receiver, other = tls_receiver(NAME), tls_receiver("other.agency.example")
     egress, astray = Egress(receiver.port), Egress(other.port)
-    fetcher = Fetcher(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file), total_timeout=1)
+    fetcher = Fetcher(CallbackPolicy(proxy=egress.url), ca_file=str(authority.file), total_timeout=2)
     for url in ("https://127.0.0.1/", "http://agency.example/", "https://db.internal/"):
         assert reason(url, fetcher) == "blocked"
     assert egress.asked == []
@@ -146,7 +146,7 @@ def test_through_the_proxy_the_policy_the_certificate_and_the_limits_still_count
     for path in ("/hang", "/drip-head", "/drip-body"):
         started = time.monotonic()
         assert reason(f"https://{NAME}{path}", fetcher) in ("timeout", "connect")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 6
     assert reason(f"https://{NAME}/", Fetcher(CallbackPolicy(proxy=astray.url), ca_file=str(authority.file))) == "tls"
     assert other.seen == []
     egress.close()

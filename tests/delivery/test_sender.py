@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from conftest import Authority, Receiver, Resolver
 
 LOOPBACK = CallbackPolicy(networks=("127.0.0.0/8", "::1/128"))
-#: Seconds that stand for the 20 of the default, and what they may be exceeded by on a busy machine.
-TOTAL, GRACE = 0.3, 0.5
+#: Seconds that stand for the 5, 15 and 20 of the defaults: a busy machine stalls a healthy receiver for less.
+CONNECT, READ, TOTAL = 1.0, 1.25, 1.5
+#: Seconds by which a busy machine may exceed them.
+GRACE = 3.0
 
 
 def headers(message_id: str = "msg_1") -> dict[str, str]:
@@ -34,7 +36,7 @@ def post(sender: Sender, url: str) -> Answer:
 
 @pytest.fixture(scope="module")
 def sender() -> Sender:
-    return Sender(LOOPBACK, connect_timeout=0.2, read_timeout=0.25, total_timeout=TOTAL)
+    return Sender(LOOPBACK, connect_timeout=CONNECT, read_timeout=READ, total_timeout=TOTAL)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_receiver_that_does_not_take_the_connection_is_a_timeout(sender: Sende
         for filler in fillers:
             filler.close()
     assert answer.failure == "timeout"
-    assert 190 <= answer.milliseconds < 200 + GRACE * 1000
+    assert CONNECT * 1000 - 10 <= answer.milliseconds < (CONNECT + GRACE) * 1000
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_the_deadline_holds_over_tls_too(
     path: str, resolver: Resolver, authority: Authority, tls_receiver: Callable[..., Receiver]
 ) -> None:
     receiver = tls_receiver("127.0.0.1")
-    sender = Sender(LOOPBACK, read_timeout=0.25, total_timeout=TOTAL, ca_file=str(authority.file))
+    sender = Sender(LOOPBACK, read_timeout=READ, total_timeout=TOTAL, ca_file=str(authority.file))
     answer = post(sender, receiver.url(path))
     assert answer.failure == "timeout"
     assert answer.milliseconds < (TOTAL + GRACE) * 1000
@@ -127,7 +129,7 @@ def test_a_look_up_that_hangs_ends_with_the_deadline(sender: Sender, resolver: R
     ("path", "look_up"),
     [
         ("/drip-then-stall", 0.0),  # silence that starts late may not start the patience anew
-        ("/hang", 0.45),  # nor may the answer get what the look-up has used up
+        ("/hang", 1.35),  # nor may the answer get what the look-up has used up
     ],
 )
 def test_all_phases_together_keep_the_deadline(
@@ -136,9 +138,9 @@ def test_all_phases_together_keep_the_deadline(
     resolver.script = {"a.example": [["127.0.0.1"]]}
     resolver.free.clear()
     threading.Timer(look_up, resolver.free.set).start()
-    answer = post(Sender(LOOPBACK, read_timeout=0.6, total_timeout=0.6), receiver.url(path, host="a.example"))
+    answer = post(Sender(LOOPBACK, read_timeout=1.8, total_timeout=1.8), receiver.url(path, host="a.example"))
     assert answer.failure == "timeout"
-    assert 600 <= answer.milliseconds < 950
+    assert 1800 <= answer.milliseconds < 2600
 
 
 def test_the_defaults_are_those_of_the_rules() -> None:
@@ -154,8 +156,8 @@ def test_of_a_large_answer_4_kb_are_read_and_1_kb_is_kept(sender: Sender, receiv
 
 
 def test_reading_stops_at_4_kb_and_does_not_wait_for_more(receiver: Receiver) -> None:
-    sender = Sender(LOOPBACK, read_timeout=3)
-    assert post(sender, receiver.url("/stall-after-4096")).milliseconds < 1500
+    sender = Sender(LOOPBACK, read_timeout=9)
+    assert post(sender, receiver.url("/stall-after-4096")).milliseconds < 5000
 
 
 @pytest.mark.parametrize(
