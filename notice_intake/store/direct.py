@@ -23,6 +23,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from .blocks import Blocks
 from .columns import UtcDateTime
 from .one_statement import Holding, as_one, numbering, unless
+from .optimistic import insert_or_roll_back
 from .tables import Tables
 
 if TYPE_CHECKING:
@@ -130,16 +131,17 @@ class Straight:
     def insert_unless(
         self, column: Column[Any], values: Sequence[str], *parts: tuple[Table, Rows], held: Holding | None = None
     ) -> bool:
-        """Store the same unless one of ``values`` stands in ``column``, and while ``held`` holds; else store nothing.
+        """Store few rows unless one of ``values``, of a unique ``column``, is there, and while ``held`` holds.
 
-        Looked up and stored in one round trip, where the database is another process and the rows are few; else it is
-        False as well.
+        Else, where another key is taken, and where the rows are many: False, and nothing of the transaction is left.
         """
-        if self.dialect != "postgresql" or sum(len(rows) for _, rows in parts) > _FEW:
+        if sum(len(rows) for _, rows in parts) > _FEW:
             return False
         work = _work(self._dialect, parts)
         if not work:
             return True
+        if self.dialect == "sqlite":
+            return insert_or_roll_back(self._driver, work, held=held, errors=self._dialect.loaded_dbapi)
         insertions, counts = _counted(work)
         stamps = [each for pair in held.stamps for each in pair] if held is not None else []
         query, names = (held.query, len(held.stamps)) if held is not None else (None, 0)

@@ -91,6 +91,16 @@ def unless(
     return _with([f"{name} AS MATERIALIZED ({one})" for name, one in named.items()], made)
 
 
+@lru_cache(maxsize=256)
+def while_held(insertion: Insertion, held: Select[Any]) -> str:
+    """Return the statement that stores one row while the query of a ``Holding`` holds: for SQLite.
+
+    Its values are followed by the name, and the text that it must have.
+    """
+    now = str(held.compile(dialect=insertion.dialect, compile_kwargs={"literal_binds": True})).replace(HELD, "?")
+    return f"INSERT INTO {insertion.into} SELECT {', '.join('?' * insertion.width)} WHERE ({now}) = ?"
+
+
 def _with(named: list[str], statements: list[str]) -> str:
     """Return statements as one, which counts the rows of the last."""
     *before, last = statements

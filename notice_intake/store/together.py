@@ -61,22 +61,16 @@ class Together:
         self._waiting.append(fresh)
         with self._turn:
             while fresh.stored is None:
-                self._store(self._next())
+                self._store([self._waiting.popleft()])
         return bool(fresh.stored)
 
-    def _next(self) -> list[Fresh]:
-        """Take what waits, the oldest first."""
-        found = [self._waiting.popleft()]
-        size = found[0].items
-        while self._waiting and size + self._waiting[0].items <= _MOST:
-            found.append(self._waiting.popleft())
-            size += found[-1].items
-        return found
-
-    def _store(self, group: Sequence[Fresh]) -> None:
+    def _store(self, group: list[Fresh]) -> None:
+        """Store the first of those who wait, and whoever else waits once the database has let us in."""
         kept: list[Fresh] = []
+        synced = group[0].synced
         try:
-            with self._storage.straight(writing=True, synced=any(one.synced for one in group)) as tx:
+            with self._storage.straight(writing=True, synced=synced) as tx:
+                self._let_join(group, synced=synced)
                 kept = [*group] if _stored_at_once(tx, group) else _stored(tx, group)
         except (Raced, NoticeIntakeError):
             # Each of the group is tried by itself next, and learns by itself what stands against it.
@@ -86,6 +80,18 @@ class Together:
                 one.stored = False
         for one in kept:
             one.stored = True
+
+    def _let_join(self, group: list[Fresh], *, synced: bool) -> None:
+        """Take those who wait into the group, the oldest first: another process may have had us wait for its commit.
+
+        What has to be on the disk waits for a transaction that sees to it.
+        """
+        size = group[0].items
+        while self._waiting:
+            size += self._waiting[0].items
+            if size > _MOST or self._waiting[0].synced > synced:
+                return
+            group.append(self._waiting.popleft())
 
 
 _of_storage: WeakKeyDictionary[Storage, Together] = WeakKeyDictionary()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from notice_intake.errors import KeyReused, ReferenceTaken
@@ -30,9 +35,10 @@ def submission(reference: str, *paths: str, key: str | None = None) -> Submissio
     return Submission(document, repr(document).encode(), "api", key)
 
 
-def at_once(house: Any, jobs: list[list[Submission]]) -> list[Any]:
+def at_once(house: Any, jobs: list[list[Submission]], *, enrolled: bool = False) -> list[Any]:
     """Refer each list in a thread of its own, all starting together; return what came of each, in any order."""
-    house.agency()
+    if not enrolled:
+        house.agency()
     with house.mount.storage.read() as tx:
         (agency,) = agencies.everyone(tx)
     start, found = threading.Barrier(len(jobs)), []
@@ -51,6 +57,13 @@ def at_once(house: Any, jobs: list[list[Submission]]) -> list[Any]:
     for thread in threads:
         thread.join()
     return found
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.01)
 
 
 def count(house: Any, table: Callable[[Any], Any]) -> int:
@@ -91,6 +104,35 @@ def test_one_idempotency_key_at_once_gives_one_receipt(house):
     assert outcomes[KeyReused] in (1, 5), "whichever body came first, the other is refused"
     assert len({one.receipt for one in found if isinstance(one, Received)}) == 1
     assert count(house, lambda t: t.referral) == 1
+
+
+def commits(path: Path) -> int:
+    """Count the transactions in SQLite's log (https://www.sqlite.org/fileformat2.html#walformat)."""
+    log = path.with_name(path.name + "-wal").read_bytes()
+    size, salts = int.from_bytes(log[8:12], "big"), log[16:24]
+    heads = [log[start : start + 24] for start in range(32, len(log), 24 + size)]
+    return sum(head[8:16] == salts and head[4:8] != bytes(4) for head in heads)
+
+
+def test_those_who_come_while_another_process_writes_are_stored_in_one_transaction(make_house):
+    house = make_house()
+    engine = house.mount.storage.engine
+    if engine.dialect.name != "sqlite":
+        pytest.skip("writers of PostgreSQL do not wait for each other")
+    house.agency()
+    path, waiting = Path(engine.url.database), together(house.mount.storage)._waiting
+    found: list[Any] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        jobs = [[submission(f"R-{number}", f"p{number}")] for number in range(6)]
+        referring = threading.Thread(target=lambda: found.extend(at_once(house, jobs, enrolled=True)))
+        referring.start()
+        until(lambda: len(waiting) == len(jobs) - 1)
+        before = commits(path)
+        other.execute("COMMIT")
+        referring.join()
+        assert [type(one) for one in found] == [Received] * len(jobs)
+        assert commits(path) == before + 1
 
 
 def test_a_storage_has_one_meeting_place(house, make_house):
