@@ -122,6 +122,16 @@ class Storage:
         """Whether everything is on the disk first: SQLite as it was told, all others always."""
         return self._sync_all or not self._sqlite
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether one transaction writes at a time, of all threads and processes: SQLite, where it is ours."""
+        return self._sqlite
+
+    @property
+    def turn(self) -> AbstractContextManager[Any]:
+        """Hold it to write several transactions with nobody else's between them."""
+        return self._turn
+
     def is_at(self, url: str) -> bool:
         """Whether this is the database of an address, where the connections are ours."""
         return self._engine is not None and self._engine.url == engines.address(url)

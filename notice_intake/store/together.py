@@ -6,6 +6,7 @@ for it. Nobody waits for company: alone, a referral is stored at once, and under
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from .direct import Flat, Rows, Straight
 from .known_keys import KnownKey
 from .storage import Raced, Storage, Tx
 
+log = logging.getLogger("notice_intake.store")
 #: More rows than this are no longer quicker for being together, and would hold the others up.
 _MOST = 2000
+#: So many transactions of others may follow before whoever has the turn gives it back, and answers.
+_MORE = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -60,9 +64,21 @@ class Together:
         """
         self._waiting.append(fresh)
         with self._turn:
+            if fresh.stored is None:
+                self._store_until(fresh)
+        return bool(fresh.stored)
+
+    def _store_until(self, fresh: Fresh) -> None:
+        """Store the oldest of those who wait, until ``fresh`` is among them; where writers take turns, some more.
+
+        Between our transactions nobody writes: SQLite would read each page again that it is to change.
+        """
+        with self._storage.turn:
             while fresh.stored is None:
                 self._store([self._waiting.popleft()])
-        return bool(fresh.stored)
+            for _ in range(_MORE if self._storage.takes_turns else 0):
+                if self._waiting:
+                    self._store([self._waiting.popleft()])
 
     def _store(self, group: list[Fresh]) -> None:
         """Store the first of those who wait, and whoever else waits once the database has let us in."""
@@ -74,6 +90,10 @@ class Together:
                 kept = [*group] if _stored_at_once(tx, group) else _stored(tx, group)
         except (Raced, NoticeIntakeError):
             # Each of the group is tried by itself next, and learns by itself what stands against it.
+            kept = []
+        except Exception:
+            # So too with what may be the fault of one: the thread that met it may have brought another.
+            log.warning("%d referrals were not stored together", len(group), exc_info=True)
             kept = []
         finally:
             for one in group:

@@ -21,20 +21,23 @@ except ImportError:  # pragma: no cover  Windows: its processes wait for each ot
 class Turn:
     """A lock for the threads of this process and, where the system has file locks, for the processes of this machine.
 
-    Only speed depends on the file: whoever does not know of it is kept out by SQLite itself, and a process that dies
-    gives its turn back.
+    A thread whose turn it is may take it again. Only speed depends on the file: whoever does not know of it is kept out
+    by SQLite itself, and a process that dies gives its turn back.
     """
 
     def __init__(self, path: str | None) -> None:
         """Take turns by a lock on the file ``path``, which is made and never written; None: among threads only."""
         self._path = path if fcntl is not None else None
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
+        #: How often the thread whose turn it is has taken it.
+        self._taken = 0
         self._file: int | None = None
         in_each_child(self, Turn._forget)
 
     def __enter__(self) -> None:
         self._threads.acquire()
-        if self._path is None:
+        self._taken += 1
+        if self._path is None or self._taken > 1:
             return
         try:
             if self._file is None:
@@ -44,21 +47,24 @@ class Turn:
             # A file system without locks, a folder that became read-only: SQLite has the last word in any case.
             self._path = None
         except BaseException:  # a signal's: whoever catches it goes on without the turn
+            self._taken -= 1
             self._threads.release()
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._taken -= 1
         try:
-            if self._path is not None and self._file is not None:
+            if self._taken == 0 and self._path is not None and self._file is not None:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
         finally:
             self._threads.release()
 
     def _forget(self) -> None:
         """Begin anew in a forked process: what was copied from its parent would be one lock for both."""
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
+        self._taken = 0
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from notice_intake.errors import KeyReused, ReferenceTaken
 from notice_intake.flows.receive import Received, Submission, receive
 from notice_intake.store import agencies
+from notice_intake.store import together as meeting
 from notice_intake.store.together import together
 
 
@@ -133,6 +134,24 @@ def test_those_who_come_while_another_process_writes_are_stored_in_one_transacti
         referring.join()
         assert [type(one) for one in found] == [Received] * len(jobs)
         assert commits(path) == before + 1
+
+
+def test_what_nobody_expected_is_met_by_each_alone(house, monkeypatch, caplog):
+    """The thread that stores for all of a group, or for those after it, answers for its own only."""
+    real, failed = meeting._stored, threading.Event()
+
+    def once(tx, group):
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("a fault of ours")
+        return real(tx, group)
+
+    monkeypatch.setattr(meeting, "_stored", once)
+    monkeypatch.setattr(meeting, "_stored_at_once", lambda _tx, _group: False)
+    found = at_once(house, [[submission(f"R-{t}-{n}", f"p{t}{n}") for n in range(4)] for t in range(5)])
+    assert [type(one) for one in found] == [Received] * 20
+    assert count(house, lambda t: t.referral) == 20
+    assert caplog.text.count("were not stored together") == 1
 
 
 def test_a_storage_has_one_meeting_place(house, make_house):

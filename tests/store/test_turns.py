@@ -100,6 +100,17 @@ def test_threads_of_one_process_take_turns_without_a_file():
     thread.join(10)
 
 
+def test_who_takes_the_turn_twice_gives_it_back_at_the_end(path):
+    mine, theirs = Turn(path), Turn(path)
+    with mine:
+        with mine:
+            pass
+        thread, had = waiting(theirs)
+        assert not had.wait(0.2)
+    assert had.wait(10)
+    thread.join(10)
+
+
 def test_a_place_that_has_no_room_for_the_file_keeps_nobody_from_writing(tmp_path):
     turn = Turn(str(tmp_path / "away" / "x.db-turn"))
     for _ in range(2):
