@@ -163,6 +163,8 @@ def _new_to(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
 
 def _parts(tx: Straight | Tx, group: Sequence[Fresh]) -> list[tuple[Table, Rows]]:
     """Return the rows of a group by table."""
+    if len(group) == 1:
+        return [(getattr(tx.tables, name), rows) for name, rows in group[0].parts]
     return [(getattr(tx.tables, parts[0][0]), _joined([rows for _, rows in parts])) for parts in _by_part(group)]
 
 
@@ -171,10 +173,8 @@ def _by_part(group: Sequence[Fresh]) -> Iterator[tuple[tuple[str, Rows], ...]]:
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
-    """Return the rows of one table of all of a group."""
+    """Return the rows of one table of all of a group, which is more than one."""
     first = parts[0]
-    if len(parts) == 1:
-        return first
     if isinstance(first, Flat):
         every = [value for one in parts if isinstance(one, Flat) for value in one.values]
         return Flat(first.names, every, first.written)

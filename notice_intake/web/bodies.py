@@ -86,11 +86,11 @@ def _chunks(request: Request, *, up_to: int = sys.maxsize) -> Iterator[bytes]:
         return
     # None would bring back the host's MAX_CONTENT_LENGTH, which is made for the host's own forms.
     request.max_content_length = sys.maxsize
-    size = 0
-    while chunk := _read(request, min(_CHUNK, up_to - size)):
+    length, size = request.content_length, 0
+    while size != length and (chunk := _read(request, min(_CHUNK, up_to - size))):
         size += len(chunk)
         yield chunk
-    if size < min(request.content_length or 0, up_to):
+    if size < min(length or 0, up_to):
         raise ClientDisconnected
 
 
