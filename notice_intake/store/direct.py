@@ -133,7 +133,8 @@ class Straight:
     ) -> bool:
         """Store few rows unless one of ``values``, of a unique ``column``, is there, and while ``held`` holds.
 
-        Else, where another key is taken, and where the rows are many: False, and nothing of the transaction is left.
+        Else, where another key is taken, and where the rows are many: False, and nothing is stored. It comes first in
+        its transaction, which SQLite may have begun anew.
         """
         if sum(len(rows) for _, rows in parts) > _FEW:
             return False

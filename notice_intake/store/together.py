@@ -71,13 +71,14 @@ class Together:
     def _store_until(self, fresh: Fresh) -> None:
         """Store the oldest of those who wait, until ``fresh`` is among them; where writers take turns, some more.
 
-        Between our transactions nobody writes: SQLite would read each page again that it is to change.
+        Between our transactions nobody writes: SQLite would read each page again that it is to change. What has to be
+        on the disk, as every batch of a stream, takes longer than anybody else's answer should wait.
         """
         with self._storage.turn:
             while fresh.stored is None:
                 self._store([self._waiting.popleft()])
             for _ in range(_MORE if self._storage.takes_turns else 0):
-                if self._waiting:
+                if self._waiting and not self._waiting[0].synced:
                     self._store([self._waiting.popleft()])
 
     def _store(self, group: list[Fresh]) -> None:

@@ -136,6 +136,37 @@ def test_those_who_come_while_another_process_writes_are_stored_in_one_transacti
         assert commits(path) == before + 1
 
 
+@pytest.mark.parametrize("synced", [False, True])
+def test_nobody_waits_for_what_another_has_to_have_on_the_disk(make_house, monkeypatch, synced):
+    house = make_house()
+    engine = house.mount.storage.engine
+    if engine.dialect.name != "sqlite":
+        pytest.skip("writers of PostgreSQL take no turns")
+    house.agency()
+    place, real, by = together(house.mount.storage), meeting._stored_at_once, {}
+    jobs = [submission("R-0", "p0"), submission("R-1", "p1"), submission("R-2", "p2")]
+    jobs[2].document["urgency"] = {"threat_to_life": synced}
+
+    def noted(tx, group):
+        # The others come while the first is being stored: too late to join it.
+        if not by:
+            for number in (1, 2):
+                threads[number].start()
+                until(lambda most=number: len(place._waiting) == most)
+        by.update({one.parts[2][1].values[3]: threading.current_thread() for one in group})
+        return real(tx, group)
+
+    monkeypatch.setattr(meeting, "_stored_at_once", noted)
+    threads = [threading.Thread(target=at_once, args=(house, [[one]]), kwargs={"enrolled": True}) for one in jobs]
+    threads[0].start()
+    for thread in threads:
+        until(lambda one=thread: one.ident is not None)
+        thread.join()
+    assert count(house, lambda t: t.referral) == 3
+    assert by["R-0"] is by["R-1"]
+    assert (by["R-2"] is by["R-0"]) is not synced
+
+
 def test_what_nobody_expected_is_met_by_each_alone(house, monkeypatch, caplog):
     """The thread that stores for all of a group, or for those after it, answers for its own only."""
     real, failed = meeting._stored, threading.Event()
