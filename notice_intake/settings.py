@@ -68,7 +68,7 @@ class Settings:
     #: Largest line of a bulk stream, in bytes.
     max_line_bytes: int = 262_144
     #: How many lines of a bulk stream are stored in one transaction.
-    bulk_batch: int = 1024
+    bulk_batch: int = 2048
     #: Networks that callbacks may reach besides public addresses, such as ``127.0.0.0/8`` for a demo.
     callback_networks: tuple[str, ...] = ()
     #: The operator's own proxy that callbacks leave through, and JWK Sets are read through, such as

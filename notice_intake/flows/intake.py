@@ -61,7 +61,7 @@ class Batch:
     ) -> None:
         self._agency, self._written, self._checkpoint = agency, storage.time_writer, checkpoint
         self._actor = Actor("agency", agency.id, agency.name)
-        self.at(now)
+        self._begin(now)
         self._standing = {key: _Standing(case, case) for key, case in found.items()}
         #: The cases that the batch opens: by key where their rows begin, and their deadlines. Those that further items
         #: join stand above too.
@@ -82,6 +82,10 @@ class Batch:
 
     def at(self, now: datetime) -> None:
         """Receive what follows at this time."""
+        if now != self._now:
+            self._begin(now)
+
+    def _begin(self, now: datetime) -> None:
         self._now = now
         self._writer = Writer(self._agency, now=now, written=self._written)
         self._clocks: dict[str, Clock] = {}

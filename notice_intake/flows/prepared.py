@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
 
@@ -14,7 +14,6 @@ from ..core.instruments import Instrument
 from ..core.json_text import quoted
 from ..core.referrals import Referral
 from ..core.targets import Content
-from ..ids import new_id
 from .callbacks import path_of
 
 
@@ -22,13 +21,16 @@ from .callbacks import path_of
 class Prepared:
     """A referral that was checked, not stored."""
 
+    referral_id: str
     referral: Referral
     instrument: Instrument
     body: bytes
     fingerprint: bytes
     channel: str
     idempotency_key: str | None
-    original: bytes | None = None
+    original: bytes | None
+    #: Facts for the journal's entry. Their names come after ``items``, since an entry's names are sorted.
+    origin: Mapping[str, str] | None
     #: What the platform said about each item; None for what it does not know.
     contents: Sequence[Content | None] = ()
     #: False where the platform could not be asked.
@@ -36,9 +38,6 @@ class Prepared:
     #: The signature that it came under, for one that came alone; ``signature_id`` is that of one that is kept already.
     signed: Signed | None = None
     signature_id: str | None = None
-    #: Facts for the journal's entry. Their names come after ``items``, since an entry's names are sorted.
-    origin: Mapping[str, str] = field(default_factory=dict)
-    referral_id: str = field(default_factory=lambda: new_id("ref"))
 
     def key_of(self, index: int) -> str:
         """The key of the case that an item belongs to."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from ..errors import (
     ReferenceTaken,
     TemporarilyUnavailable,
 )
+from ..ids import new_id
 from ..store import referrals as store
 from ..store.agencies import Agency
 from ..store.known_keys import KnownKey
@@ -62,7 +63,7 @@ class Submission:
     #: The signature that it came under, to be kept with it; its nonce is spent when it is stored.
     signed: Signed | None = None
     #: By which link and visit it came, where not by the API: facts for the journal.
-    origin: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -107,8 +108,9 @@ def prepare(mount: Mount, submission: Submission, *, agency: Agency, now: dateti
     body, original, once = submission.body, submission.original, submission.idempotency_key
     referral = build(document, now=now, past_times=instrument.past_times)
     fingerprint = hashlib.sha256(original or body).digest()
-    prepared = Prepared(referral, instrument, body, fingerprint, submission.channel, once, original)
-    prepared.signed, prepared.origin = submission.signed, submission.origin
+    referral_id, channel, origin = new_id("ref"), submission.channel, submission.origin
+    prepared = Prepared(referral_id, referral, instrument, body, fingerprint, channel, once, original, origin)
+    prepared.signed = submission.signed
     return prepared
 
 
@@ -195,13 +197,18 @@ class Attempt:
         self._references += [one.referral.agency_reference for one in batch]
         self._told += _to_be_told(self._mount, batch, self._agency)
 
-    def seems_new(self) -> bool:
-        """False where one of several is there already; of one alone the store itself will say it."""
+    def seems_new(self, *, unseen: bool = False) -> bool:
+        """False where one of several is there already; of one alone the store itself will say it.
+
+        With ``unseen`` of all others too: they are not looked for then, and none is stored where one is there.
+        """
         references = self._references
         if len(references) < 2:
             return True
         if len(set(references)) < len(references):
             return False
+        if unseen:
+            return True
         with self._mount.storage.straight() as tx:
             return not store.any_taken(tx, self._agency.id, references)
 
@@ -211,11 +218,16 @@ class Attempt:
             self._fresh = self._writing.fresh(self._key)
             self._mount.storage.make_ready(self._fresh.parts)
 
-    def store(self) -> bool:
-        """Store the rows; False, and nothing stored, where something is there already or the key was changed."""
+    def store(self, *, unseen: bool = False) -> bool:
+        """Store the rows; False, and nothing stored, where something is there already or the key was changed.
+
+        With ``unseen`` the database says so, after it has stored what came before: for what is new most likely.
+        """
         if self._writing is None:
             return True
-        return together(self._mount.storage).store(self._fresh or self._writing.fresh(self._key))
+        fresh = self._fresh or self._writing.fresh(self._key)
+        fresh.unseen = unseen
+        return together(self._mount.storage).store(fresh)
 
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""

@@ -42,6 +42,8 @@ class Fresh:
     key: KnownKey | None = None
     #: Whether it is on the disk before it counts as stored.
     synced: bool = True
+    #: Whether it is stored without a look at what is there: the database refuses all of it where one key is taken.
+    unseen: bool = False
     #: Set once it was tried.
     stored: bool | None = None
 
@@ -140,7 +142,9 @@ def _stored_at_once(tx: Straight | Tx, group: Sequence[Fresh]) -> bool:
 def _stored(tx: Straight | Tx, group: Sequence[Fresh]) -> list[Fresh]:
     """Store those of a group that can be, and return them."""
     standing = {key for key in _keys(group) if known_keys.stands(tx, key)}
-    kept = _new_to(tx, [one for one in group if one.key is None or one.key in standing])
+    kept = [one for one in group if one.key is None or one.key in standing]
+    if len(kept) != 1 or not kept[0].unseen:
+        kept = _new_to(tx, kept)
     if kept:
         tx.insert(*_parts(tx, kept))
     return kept

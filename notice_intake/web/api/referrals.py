@@ -94,7 +94,6 @@ def bulk(mount_of: MountOf) -> View:
         response = Response(_chunks(answers), 200, content_type="application/x-ndjson", direct_passthrough=True)
         response.content_length = length
         response.headers["Content-Digest"] = f"sha-256=:{b64encode(digest.digest()).decode()}:"
-        response.call_on_close(answers.close)
         return response
 
     return view
@@ -168,5 +167,7 @@ def _sandboxed_lines(mount: Mount, answer: bytes) -> bytes:
 
 
 def _chunks(answers: IO[bytes]) -> Iterator[bytes]:
-    while chunk := answers.read(65_536):
-        yield chunk
+    # A response that is passed on as it is does not call those who wait for its end.
+    with answers:
+        while chunk := answers.read(65_536):
+            yield chunk

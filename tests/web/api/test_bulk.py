@@ -117,11 +117,11 @@ def test_what_was_stored_before_the_answers_could_not_be_kept_is_answered_when_s
 def test_nothing_after_a_batch_that_met_a_fault_of_ours_is_stored(door, monkeypatch):
     lines, store, tried = [good(door) for _ in range(25)], Attempt.store, []
 
-    def faulty(attempt: Attempt) -> bool:
+    def faulty(attempt: Attempt, **how: bool) -> bool:
         tried.append(attempt)
         if len(tried) == 2:
             raise RuntimeError("a fault of ours")
-        return store(attempt)
+        return store(attempt, **how)
 
     before = door.rows()["ni_referral"]
     with monkeypatch.context() as patched:

@@ -1,0 +1,116 @@
+"""How the lines of a stream come together in batches: soon, with the time at which they came, and each stored once."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from notice_intake.contract.strict_json import MAX_DEPTH
+from notice_intake.flows import bulk_batch
+from notice_intake.flows.bulk import Origin, receive_lines
+from notice_intake.store import agencies
+from notice_intake.store import referrals as referral_rows
+
+
+def lines_of(agency, count, *, series):
+    return [
+        json.dumps(agency.document(f"https://platform.example/{series}-{number}"), separators=(",", ":")).encode()
+        for number in range(count)
+    ]
+
+
+def stream(house, lines):
+    with house.mount.storage.read() as tx:
+        (sender,) = agencies.everyone(tx)
+    answers = receive_lines(house.mount, iter(lines), agency=sender, clock=house.clock, origin=Origin())
+    return [json.loads(line) for line in b"".join(answers).splitlines()]
+
+
+def stored(house):
+    with house.mount.storage.read() as tx:
+        return tx.execute(select(func.count()).select_from(tx.tables.referral)).scalar_one()
+
+
+def test_what_came_is_stored_while_the_rest_is_on_its_way(house):
+    agency = house.agency()
+    first, rest = (lines_of(agency, 128, series=series) for series in "ab")
+    seen = []
+
+    def lines():
+        yield from first
+        # What is read on is read in groups: some of it has to come before anything else is looked at.
+        yield from rest[:64]
+        until = time.monotonic() + 20
+        while not stored(house) and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.append(stored(house))
+        yield from rest[64:]
+
+    assert {one["status"] for one in stream(house, lines())} == {201}
+    assert seen == [128]
+    assert stored(house) == 256
+
+
+def test_lines_that_come_later_were_received_later(house):
+    lines = lines_of(house.agency(), 96, series="a")
+
+    def slowly():
+        for number, line in enumerate(lines):
+            if number % 32 == 0 and number:
+                house.clock.advance(seconds=7)
+            yield line
+
+    began = house.clock()
+    received = [one["receipt"]["received_at"] for one in stream(house, slowly())]
+    steps = [began + timedelta(seconds=7 * step) for step in range(3)]
+    # Groups are closed with the line that fills them: the clock has gone on by the time that the next one is begun.
+    assert sorted(set(received)) == [one.isoformat(timespec="milliseconds") for one in steps]
+    assert received == sorted(received)
+
+
+@pytest.mark.parametrize("again", ["first", "middle", "last"])
+def test_one_line_that_was_sent_before_is_found_among_new_ones(house, again):
+    agency = house.agency()
+    before, lines = lines_of(agency, 1, series="a"), lines_of(agency, 300, series="b")
+    (receipt,) = (one["receipt"] for one in stream(house, before))
+    place = {"first": 0, "middle": 200, "last": 300}[again]
+    lines[place:place] = before
+    answers = stream(house, lines)
+    assert [one["status"] for one in answers] == [201] * 301
+    assert [one["line"] for one in answers if one.get("replayed")] == [place + 1]
+    assert answers[place]["receipt"] == receipt
+    assert stored(house) == 301
+
+
+def test_after_new_lines_nothing_is_looked_up_and_after_old_ones_it_is(house, monkeypatch):
+    monkeypatch.setattr(bulk_batch, "_STEP", 10**6)
+    object.__setattr__(house.mount, "settings", house.mount.settings.__class__(bulk_batch=32))
+    agency, looked = house.agency(), []
+    any_taken = referral_rows.any_taken
+    old, new = lines_of(agency, 32, series="a"), lines_of(agency, 128, series="b")
+    stream(house, old)
+
+    def looking(tx, agency_id, references):
+        looked.append(references[0])
+        return any_taken(tx, agency_id, references)
+
+    monkeypatch.setattr(referral_rows, "any_taken", looking)
+    stream(house, [*new[:64], *old, *new[64:]])
+    first, second, after = (json.loads(line)["agency_reference"] for line in (new[0], new[32], new[64]))
+    # The first, since nothing is known of the stream, and the one after those that were there already.
+    assert looked[:2] == [first, after]
+    assert second not in looked
+    assert stored(house) == 160
+
+
+def test_a_line_that_is_too_deep_says_so_whatever_else_is_wrong_with_it(house):
+    deep = b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)
+    far = b"[" * 300 + b"]" * 300
+    good = lines_of(house.agency(), 1, series="a")
+    answers = stream(house, [b'{"a":' + deep + b"}", *good, b'{"a":' + far + b"}"])
+    assert [one["status"] for one in answers] == [400, 201, 400]
+    assert all("deeper than 32" in one["problem"]["detail"] for one in (answers[0], answers[2]))
