@@ -24,9 +24,8 @@ from .receive import BULK, Attempt, Received, Submission, prepare, resolve, stor
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
 
-#: A batch may be stored before it is full from so many lines on, in steps of them: the fewest that are worth a
-#: transaction.
-_STEP = 128
+#: With so many lines a batch may be stored before it is full: as many as go into one statement of SQLite.
+_WORTH_IT = (128, 256, 512, 1024)
 
 #: Lines that came within so long came at one time: what their rows say of it is then handed to the database once.
 _MOMENT: Final = timedelta(milliseconds=100)
@@ -128,8 +127,8 @@ class Batch:
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether it may be stored as it is, rather than wait for more."""
-        return len(self.lines) % _STEP == 0
+        """Whether it may be stored as it is where nothing else is, rather than wait for more."""
+        return len(self.lines) in _WORTH_IT
 
     def add(self, group: Sequence[Line], *, counted: bool) -> None:
         """Read some lines, ask the platform about them, and make their rows."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 #: So many rows go into one statement, whose limit is 32,766 values.
-_SIZES = (2048, 1024, 512, 128, 32, 8)
+_SIZES = (2048, 1024, 512, 256, 128, 32, 8)
 _MOST_VALUES = 32_766
 #: From so many rows on it is worth looking at what they share; and for so many ways to share statements are kept.
 _WORTH, _WAYS = 128, 3
@@ -47,7 +47,8 @@ class Blocks:
         later: list[Any] = [None] * (len(others) * (size - 1))
         for place, column in enumerate(others):
             later[place :: len(others)] = column[1:]
-        driver.execute(self._statement(size, shared), [*block[: self._width], *later])
+        # Not ``execute``: that lets go of the interpreter once more, to ask for the row's number.
+        driver.executemany(self._statement(size, shared), [[*block[: self._width], *later]])
 
     def _way(self, same: Sequence[int]) -> frozenset[int]:
         """Return the places to share where these hold the same: as few ways as may be, each keeps a large statement."""

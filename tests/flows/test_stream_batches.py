@@ -87,7 +87,7 @@ def test_one_line_that_was_sent_before_is_found_among_new_ones(house, again):
 
 
 def test_after_new_lines_nothing_is_looked_up_and_after_old_ones_it_is(house, monkeypatch):
-    monkeypatch.setattr(bulk_batch, "_STEP", 10**6)
+    monkeypatch.setattr(bulk_batch, "_WORTH_IT", ())
     object.__setattr__(house.mount, "settings", house.mount.settings.__class__(bulk_batch=32))
     agency, looked = house.agency(), []
     any_taken = referral_rows.any_taken
