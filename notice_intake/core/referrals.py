@@ -53,7 +53,8 @@ class Referral:
 
 def parse_time(text: str) -> datetime:
     """Return an RFC 3339 time with an offset as aware UTC. The contract has checked its form."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def build(document: Mapping[str, Any], *, now: datetime, past_times: Sequence[tuple[str, ...]] = ()) -> Referral:

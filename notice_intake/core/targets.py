@@ -27,7 +27,7 @@ KIND_LENGTH, LANGUAGE_LENGTH = 20, 35
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-# Neither is frozen, though nobody may change one: a stream makes hundreds of thousands, at three times the cost.
+# None of these is frozen, though nobody may change one: a stream makes hundreds of thousands, at three times the cost.
 @dataclass(slots=True, unsafe_hash=True)
 class Hash:
     """A digest of a file, as the agency gave it."""
@@ -69,7 +69,7 @@ class Target:
         return "hash:" + min(f"{h.algorithm}:{h.value}" for h in self.hashes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Part:
     """One piece of content to be looked at: a text, a picture, a video."""
 
@@ -81,7 +81,7 @@ class Part:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Content:
     """What the platform says about the content that a target names."""
 

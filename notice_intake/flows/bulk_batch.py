@@ -106,7 +106,7 @@ class Batch:
         #: Whether lines were counted before it is known whether they had been stored before; and those that were not.
         self.counted = False
         self._uncounted: set[int] = set()
-        self._results: list[tuple[int, Received | NoticeIntakeError]] | None = None
+        self._answers: list[str] | None = None
         self._items = self._size = 0
         self._at: datetime | None = None
         self._attempt = Attempt(source.mount, source.agency)
@@ -117,7 +117,7 @@ class Batch:
     @property
     def settled(self) -> bool:
         """Whether it is known what became of each line."""
-        return self._results is not None
+        return self._answers is not None
 
     @property
     def is_full(self) -> bool:
@@ -190,21 +190,41 @@ class Batch:
 
     def settle(self) -> None:
         """Wait until it is stored, the slow way where something of it was there already; then that costs nothing."""
-        if self._results is not None:
+        if self._answers is not None:
             return
         stored, self.stored = self.stored() if self.stored is not None else None, None
         if stored is None:
             stored = self.store()
-        answers: Iterator[Received | NoticeIntakeError] = iter(self._attempt.received() if stored else self._again())
-        self._results = [(number, self._refused.get(number) or next(answers)) for number, _ in self.lines]
-        again = (number for number, one in self._results if isinstance(one, Received) and one.replayed)
-        self._source.allowance.give_back(sum(number not in self._uncounted for number in again))
+        self._answers = self._kept() if stored else self._tried_again()
 
     def finish(self) -> bytes:
         """Settle it; return the answers."""
         self.settle()
-        root = self._source.origin.root
-        return b"".join([_answer(number, result, root=root) for number, result in self._results or ()])
+        return "".join(self._answers or ()).encode()
+
+    def _kept(self) -> list[str]:
+        """Return the answers to lines of which all that were good are stored."""
+        receipts, refused, root = self._attempt.receipts(), self._refused, self._source.origin.root
+        if not refused:
+            return [_receipt(number, receipt) for (number, _), receipt in zip(self.lines, receipts, strict=True)]
+        more = iter(receipts)
+        return [
+            _refusal(number, refused[number], root=root) if number in refused else _receipt(number, next(more))
+            for number, _ in self.lines
+        ]
+
+    def _tried_again(self) -> list[str]:
+        """Store what is not there already; return the answers."""
+        results, root = iter(self._again()), self._source.origin.root
+        given = [(number, self._refused.get(number) or next(results)) for number, _ in self.lines]
+        again = [number for number, one in given if isinstance(one, Received) and one.replayed]
+        self._source.allowance.give_back(sum(number not in self._uncounted for number in again))
+        return [
+            _receipt(number, one.receipt, replayed=one.replayed)
+            if isinstance(one, Received)
+            else _refusal(number, one, root=root)
+            for number, one in given
+        ]
 
     def _again(self) -> Sequence[Received | NoticeIntakeError]:
         """Read the good lines once more, which were not kept, and store what is not there already."""
@@ -219,11 +239,13 @@ class Batch:
         return [next(stored) if isinstance(one, Prepared) else one for one in read]
 
 
-def _answer(number: int, result: Received | NoticeIntakeError, *, root: str) -> bytes:
-    if isinstance(result, Received):
-        replayed = ',"replayed":true' if result.replayed else ""
-        return f'{{"line":{number},"status":201{replayed},"receipt":{result.receipt}}}\n'.encode()
-    problem: dict[str, Any] = problem_of(result)
+def _receipt(number: int, receipt: str, *, replayed: bool = False) -> str:
+    again = ',"replayed":true' if replayed else ""
+    return f'{{"line":{number},"status":201{again},"receipt":{receipt}}}\n'
+
+
+def _refusal(number: int, refused: NoticeIntakeError, *, root: str) -> str:
+    problem: dict[str, Any] = problem_of(refused)
     problem["type"] = root + problem["type"]
     answer = {"line": number, "status": problem["status"], "problem": problem}
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False) + "\n"

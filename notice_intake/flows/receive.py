@@ -231,9 +231,18 @@ class Attempt:
 
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""
-        for tell in self._told:
-            tell()
+        self.tell()
         return [Received(*one) for one in self._answers]
+
+    def receipts(self) -> list[str]:
+        """Tell the host's listeners that the rows are stored; return the receipts: JSON text."""
+        self.tell()
+        return [receipt for _, receipt in self._answers]
+
+    def tell(self) -> None:
+        """Tell the host's listeners that the rows are stored."""
+        for one in self._told:
+            one()
 
 
 def _store(
