@@ -24,7 +24,7 @@ from .receive import BULK, Attempt, Received, Submission, prepare, resolve, stor
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
 
-#: With so many lines a batch may be stored before it is full: as many as go into one statement of SQLite.
+#: With so many lines a batch may be stored before it is full: as many rows as SQLite takes in one statement.
 _WORTH_IT = (128, 256, 512, 1024)
 
 #: Lines that came within so long came at one time: what their rows say of it is then handed to the database once.
@@ -58,19 +58,18 @@ class Source:
         """Return the referral that a line holds, or why it is refused."""
         if isinstance(line, BodyTooLarge):
             return line
-        document = read_compact(line)
+        compact = read_compact(line)
         try:
-            if document is None:
-                document = read_json(line)
+            document = read_json(line) if compact is None else compact
             prepared = prepare(self.mount, Submission(document, line, BULK), agency=self.agency, now=now)
         except NoticeIntakeError as refused:
-            return _malformed(line) or refused
+            return refused if compact is None else _too_deep(line) or refused
         prepared.signature_id = self.origin.signature_id
         return prepared
 
 
-def _malformed(line: bytes) -> MalformedBody | None:
-    """Return what is wrong with the JSON of a line that was refused, such as its depth, which comes first."""
+def _too_deep(line: bytes) -> MalformedBody | None:
+    """Say of a line that was refused that it is too deep, if it is: that comes first, and is looked at last."""
     try:
         read_json(line)
     except MalformedBody as malformed:
