@@ -27,6 +27,10 @@ class Recording:
         self.statements.append(statement)
         self.connection.execute(statement, values)
 
+    def executemany(self, statement: str, values: Any) -> None:
+        self.statements.append(statement)
+        self.connection.executemany(statement, values)
+
     def stored(self) -> list[Any]:
         return self.connection.execute('SELECT * FROM "many rows" ORDER BY rowid').fetchall()
 
