@@ -12,7 +12,7 @@ from datetime import datetime
 from ..errors import BodyTooLarge
 from ..store.agencies import Agency
 from .allowance import Allowance
-from .bulk_batch import Batch, Line, Origin, Source
+from .bulk_batch import Batch, Lines, Origin, Source
 from .mount import Mount
 
 __all__ = ["Origin", "receive_lines"]
@@ -154,18 +154,18 @@ def _batches(source: Source, lines: Iterable[bytes | BodyTooLarge], *, beside: _
         yield batch
 
 
-def _groups(lines: Iterable[bytes | BodyTooLarge], *, most: int) -> Iterator[list[Line]]:
+def _groups(lines: Iterable[bytes | BodyTooLarge], *, most: int) -> Iterator[Lines]:
     """Yield lines with their numbers, some at once, without the blank ones."""
-    group: list[Line] = []
+    group: Lines = {}
     size = 0
     for number, line in enumerate(lines, 1):
         if line == b"":
             continue
-        group.append((number, line))
+        group[number] = line
         size += len(line) if isinstance(line, bytes) else 0
         if len(group) >= most or size >= _GROUP_BYTES:
             yield group
-            group, size = [], 0
+            group, size = {}, 0
     if group:
         yield group
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,8 +30,9 @@ _WORTH_IT = (128, 256, 512, 1024)
 #: Lines that came within so long came at one time: what their rows say of it is then handed to the database once.
 _MOMENT: Final = timedelta(milliseconds=100)
 
-#: A line with its number.
-Line = tuple[int, bytes | BodyTooLarge]
+#: Lines by their numbers, in order. Of pairs that are kept, Python's cycle collector would be called every few hundred
+#: lines, and would go through all the rows each time; a dictionary of plain values it does not even look at.
+Lines = dict[int, bytes | BodyTooLarge]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Batch:
     def __init__(self, source: Source) -> None:
         self._source = source
         #: As they came: the bytes stand in the rows anyway.
-        self.lines: list[Line] = []
+        self.lines: Lines = {}
         self._refused: dict[int, NoticeIntakeError] = {}
         #: Whether lines were counted before it is known whether they had been stored before; and those that were not.
         self.counted = False
@@ -129,16 +130,16 @@ class Batch:
         """Whether it may be stored as it is where nothing else is, rather than wait for more."""
         return len(self.lines) in _WORTH_IT
 
-    def add(self, group: Sequence[Line], *, counted: bool) -> None:
+    def add(self, group: Lines, *, counted: bool) -> None:
         """Read some lines, ask the platform about them, and make their rows."""
         source, now = self._source, self._moment()
         passing, too_many = (None, None) if counted else self._passing(group)
         self.counted |= counted
         with _uncollected():
-            good = self._read([one for one in group if passing is None or one[0] in passing], now)
+            good = self._read(group, passing, now)
         if passing is not None and too_many is not None:
-            self._refused |= {number: too_many for number, _ in group if number not in passing}
-        self.lines += group
+            self._refused |= {number: too_many for number in group if number not in passing}
+        self.lines |= group
         # Not while the host is asked: that may take its time.
         resolve(source.mount, good)
         with _uncollected():
@@ -151,10 +152,12 @@ class Batch:
             self._at = now
         return self._at
 
-    def _read(self, group: Sequence[Line], now: datetime) -> list[Prepared]:
-        """Return the good ones of a group; keep why the others are refused."""
+    def _read(self, group: Lines, passing: Container[int] | None, now: datetime) -> list[Prepared]:
+        """Return the good ones of a group, of those that pass; keep why the others are refused."""
         good = []
-        for number, line in group:
+        for number, line in group.items():
+            if passing is not None and number not in passing:
+                continue
             one = self._source.read(line, now)
             if isinstance(one, Prepared):
                 good.append(one)
@@ -164,12 +167,12 @@ class Batch:
                 self._refused[number] = one
         return good
 
-    def _passing(self, group: Sequence[Line]) -> tuple[set[int], NoticeIntakeError | None]:
+    def _passing(self, group: Lines) -> tuple[set[int], NoticeIntakeError | None]:
         """Count those of a group that were not stored before; return which pass, and why the others do not."""
         source = self._source
         before = stored_before(source.mount, group, agency=source.agency)
         self._uncounted |= before
-        fresh = [number for number, _ in group if number not in before]
+        fresh = [number for number in group if number not in before]
         passed, too_many = source.allowance.take_some(len(fresh))
         return before.union(fresh[:passed]), too_many
 
@@ -205,17 +208,17 @@ class Batch:
         """Return the answers to lines of which all that were good are stored."""
         receipts, refused, root = self._attempt.receipts(), self._refused, self._source.origin.root
         if not refused:
-            return [_receipt(number, receipt) for (number, _), receipt in zip(self.lines, receipts, strict=True)]
+            return [_receipt(number, receipt) for number, receipt in zip(self.lines, receipts, strict=True)]
         more = iter(receipts)
         return [
             _refusal(number, refused[number], root=root) if number in refused else _receipt(number, next(more))
-            for number, _ in self.lines
+            for number in self.lines
         ]
 
     def _tried_again(self) -> list[str]:
         """Store what is not there already; return the answers."""
         results, root = iter(self._again()), self._source.origin.root
-        given = [(number, self._refused.get(number) or next(results)) for number, _ in self.lines]
+        given = [(number, self._refused.get(number) or next(results)) for number in self.lines]
         again = [number for number, one in given if isinstance(one, Received) and one.replayed]
         self._source.allowance.give_back(sum(number not in self._uncounted for number in again))
         return [
@@ -228,7 +231,7 @@ class Batch:
     def _again(self) -> Sequence[Received | NoticeIntakeError]:
         """Read the good lines once more, which were not kept, and store what is not there already."""
         source, now = self._source, self._source.clock()
-        read = [source.read(line, now) for number, line in self.lines if number not in self._refused]
+        read = [source.read(line, now) for number, line in self.lines.items() if number not in self._refused]
         good = [one for one in read if isinstance(one, Prepared)]
         try:
             resolve(source.mount, good)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ..contract.fields import LINE_PATTERN
 from ..contract.strict_json import read_json
@@ -16,9 +16,9 @@ from .mount import Mount
 _LINE, _LONGEST = re.compile(LINE_PATTERN), 200
 
 
-def stored_before(mount: Mount, lines: Sequence[tuple[int, bytes | BodyTooLarge]], *, agency: Agency) -> set[int]:
+def stored_before(mount: Mount, lines: Mapping[int, bytes | BodyTooLarge], *, agency: Agency) -> set[int]:
     """Return the numbers of those lines whose very bytes are stored already, under the reference that they hold."""
-    found = {number: reference for number, line in lines if (reference := _reference(line)) is not None}
+    found = {number: reference for number, line in lines.items() if (reference := _reference(line)) is not None}
     if not found:
         return set()
     try:
@@ -29,7 +29,7 @@ def stored_before(mount: Mount, lines: Sequence[tuple[int, bytes | BodyTooLarge]
     known = {(row.agency_reference, row.fingerprint) for row in rows}
     return {
         number
-        for number, line in lines
+        for number, line in lines.items()
         if number in found and isinstance(line, bytes) and (found[number], hashlib.sha256(line).digest()) in known
     }
 

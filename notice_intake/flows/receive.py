@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -180,8 +180,8 @@ class Attempt:
         self._writing: Batch | None = None
         self._fresh: Fresh | None = None
         self._references: list[str] = []
-        #: The id and the receipt of each; plain tuples, as the rows are.
-        self._answers: list[tuple[str, str]] = []
+        #: The receipts by id: plain values, which Python's cycle collector leaves alone.
+        self._receipts: dict[str, str] = {}
         self._told: list[Callable[[], None]] = []
 
     def add(self, batch: Sequence[Prepared], *, now: datetime) -> None:
@@ -193,7 +193,7 @@ class Attempt:
         else:
             self._writing.at(now)
         add = self._writing.add
-        self._answers += [add(one) for one in batch]
+        self._receipts.update([add(one) for one in batch])
         self._references += [one.referral.agency_reference for one in batch]
         self._told += _to_be_told(self._mount, batch, self._agency)
 
@@ -232,12 +232,12 @@ class Attempt:
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""
         self.tell()
-        return [Received(*one) for one in self._answers]
+        return [Received(*one) for one in self._receipts.items()]
 
-    def receipts(self) -> list[str]:
+    def receipts(self) -> Collection[str]:
         """Tell the host's listeners that the rows are stored; return the receipts: JSON text."""
         self.tell()
-        return [receipt for _, receipt in self._answers]
+        return self._receipts.values()
 
     def tell(self) -> None:
         """Tell the host's listeners that the rows are stored."""
