@@ -28,7 +28,7 @@ _MOST_BYTES = 4 * 1_048_576
 _WORTH_IT = (128, 256, 512, 1024)
 
 #: Lines that came within so long came at one time: what their rows say of it is then handed to the database once.
-_MOMENT: Final = timedelta(milliseconds=100)
+_MOMENT: Final = timedelta(milliseconds=250)
 
 #: Lines by their numbers, in order. Of pairs that are kept, Python's cycle collector would be called every few hundred
 #: lines, and would go through all the rows each time; a dictionary of plain values it does not even look at.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-#: So many rows go into one statement, whose limit is 32,766 values.
+#: So many rows go into one statement, which takes so many values; what the rows share counts once.
 _SIZES = (2048, 1024, 512, 256, 128, 32, 8)
 _MOST_VALUES = 32_766
 #: From so many rows on it is worth looking at what they share; and for so many ways to share statements are kept.
@@ -22,7 +22,6 @@ class Blocks:
     def __init__(self, into: str, width: int) -> None:
         self._width = width
         self._alone = f"INSERT INTO {into} VALUES ({', '.join('?' * width)})"  # noqa: S608  our own names
-        self._sizes = [size for size in _SIZES if size * width <= _MOST_VALUES]
         self._ways: list[frozenset[int]] = [frozenset()]
         #: By how many rows there are and which places they share.
         self._statements: dict[tuple[int, frozenset[int]], str] = {}
@@ -30,25 +29,28 @@ class Blocks:
     def insert(self, driver: Any, values: Sequence[Any]) -> None:
         """Store rows, whose values stand one after the other, in as few statements as may be."""
         start, end, width = 0, len(values), self._width
-        for size in self._sizes:
-            while end - start >= size * width:
-                self._insert(driver, values[start : start + size * width], size)
+        for size in _SIZES:
+            while end - start >= size * width and self._insert(driver, values[start : start + size * width], size):
                 start += size * width
         for place in range(start, end, width):
             driver.execute(self._alone, values[place : place + width])
 
-    def _insert(self, driver: Any, block: Sequence[Any], size: int) -> None:
+    def _insert(self, driver: Any, block: Sequence[Any], size: int) -> bool:
+        """Store so many rows by one statement; False where that would take too many values."""
         if size < _WORTH:
             driver.execute(self._statement(size, frozenset()), block)
-            return
+            return True
         columns = [block[place :: self._width] for place in range(self._width)]
         shared = self._way([place for place, column in enumerate(columns) if is_one(column)])
         others = [column for place, column in enumerate(columns) if place not in shared]
+        if len(shared) + size * len(others) > _MOST_VALUES:
+            return False
         later: list[Any] = [None] * (len(others) * (size - 1))
         for place, column in enumerate(others):
             later[place :: len(others)] = column[1:]
         # Not ``execute``: that lets go of the interpreter once more, to ask for the row's number.
         driver.executemany(self._statement(size, shared), [[*block[: self._width], *later]])
+        return True
 
     def _way(self, same: Sequence[int]) -> frozenset[int]:
         """Return the places to share where these hold the same: as few ways as may be, each keeps a large statement."""
