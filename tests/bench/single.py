@@ -24,7 +24,7 @@ from . import floors
 from .apps import prepared
 from .figures import Goal, Result, over, spread
 from .load import Load, generator, load
-from .servers import ROOT, Database, Gunicorn, Postgres, environment, gunicorn
+from .servers import ROOT, Database, Gunicorn, Postgres, environment, gunicorn, touch_memory
 
 RATE = Goal(0.30, 0.45, 0.65)
 CPU = Goal(3.0, 2.2, 1.6, most=True)
@@ -55,6 +55,7 @@ def run(where: Path, server: Postgres, *, quick: bool) -> Result:
             for engine in ("SQLite", "PostgreSQL")
             for one in (_floor(where, server, engine), _intake(where, server, engine), _peer(where, server, engine))
         ]
+        server.fill_log()
         for number in range(-1, rounds):
             for place, subject in enumerate(subjects):
                 _measure(
@@ -66,6 +67,7 @@ def run(where: Path, server: Postgres, *, quick: bool) -> Result:
 
 
 def _measure(subject: _Subject, seconds: float, *, series: int, where: Path) -> None:
+    touch_memory()
     before = subject.server.cpu()
     found = load(subject.server.port, token=subject.token, seconds=seconds, series=series, where=where)
     subject.loads.append(found)
@@ -158,7 +160,8 @@ def _result(subjects: list[_Subject], seconds: float) -> Result:
     result.notes.append(
         f"gunicorn, 2 workers of 4 threads, 8 connections, {rounds} interleaved rounds of {seconds:g} s; load by "
         f"{generator()}. The referral has 2 items, which become 2 cases; reference and content are new each time. "
-        "CPU counts the server's processes and PostgreSQL's, not the load generator."
+        "CPU counts the server's processes and PostgreSQL's, not the load generator. Memory is touched before each "
+        "round, and PostgreSQL's log filled, as for bulk."
     )
     result.notes.append(
         "DRF + JWT is tests/bench/drf: an ordinary project of Django REST framework and simplejwt, two middlewares, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from datetime import timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 
 from notice_intake.contract.strict_json import MAX_DEPTH
 from notice_intake.flows import bulk_batch
+from notice_intake.flows.allowance import Allowance
 from notice_intake.flows.bulk import Origin, receive_lines
 from notice_intake.store import agencies
 from notice_intake.store import referrals as referral_rows
@@ -114,3 +116,23 @@ def test_a_line_that_is_too_deep_says_so_whatever_else_is_wrong_with_it(house):
     answers = stream(house, [b'{"a":' + deep + b"}", *good, b'{"a":' + far + b"}"])
     assert [one["status"] for one in answers] == [400, 201, 400]
     assert all("deeper than 32" in one["problem"]["detail"] for one in (answers[0], answers[2]))
+
+
+def test_what_waits_to_be_stored_is_nothing_for_the_cycle_collector_to_visit(house):
+    lines = lines_of(house.agency(), 640, series="a")
+    with house.mount.storage.read() as tx:
+        (sender,) = agencies.everyone(tx)
+    batch = bulk_batch.Batch(bulk_batch.Source(house.mount, sender, house.clock, Origin(), Allowance()))
+    # The first lines fill what is kept of statements, clocks and languages.
+    batch.add(dict(enumerate(lines[:128])), counted=True)
+    gc.collect()
+    # A collection on the way would leave out some of what it had to visit first.
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        batch.add(dict(enumerate(lines[128:], 128)), counted=True)
+        kept = len(gc.get_objects()) - before
+    finally:
+        gc.enable()
+    assert len(batch.lines) == 640
+    assert kept < 128
