@@ -24,7 +24,7 @@ from .receive import BULK, Attempt, Received, Submission, prepare, resolve, stor
 _MOST_ITEMS = 5_000
 _MOST_BYTES = 4 * 1_048_576
 
-#: With so many lines a batch may be stored before it is full: as many rows as SQLite takes in one statement.
+#: From so many lines on a batch may be stored before it is full: as many rows as SQLite takes in one statement.
 _WORTH_IT = (128, 256, 512, 1024)
 
 #: Lines that came within so long came at one time: what their rows say of it is then handed to the database once.
@@ -102,6 +102,8 @@ class Batch:
         self._source = source
         #: As they came: the bytes stand in the rows anyway.
         self.lines: Lines = {}
+        #: How many there were before those that came last.
+        self._before = 0
         self._refused: dict[int, NoticeIntakeError] = {}
         #: Whether lines were counted before it is known whether they had been stored before; and those that were not.
         self.counted = False
@@ -128,7 +130,8 @@ class Batch:
     @property
     def is_worth_it(self) -> bool:
         """Whether it may be stored as it is where nothing else is, rather than wait for more."""
-        return len(self.lines) in _WORTH_IT
+        # Not always so many exactly: of long lines fewer are read at once.
+        return any(self._before < many <= len(self.lines) for many in _WORTH_IT)
 
     def add(self, group: Lines, *, counted: bool) -> None:
         """Read some lines, ask the platform about them, and make their rows."""
@@ -139,6 +142,7 @@ class Batch:
             good = self._read(group, passing, now)
         if passing is not None and too_many is not None:
             self._refused |= {number: too_many for number in group if number not in passing}
+        self._before = len(self.lines)
         self.lines |= group
         # Not while the host is asked: that may take its time.
         resolve(source.mount, good)

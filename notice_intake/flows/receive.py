@@ -231,16 +231,15 @@ class Attempt:
 
     def received(self) -> list[Received]:
         """Tell the host's listeners that the rows are stored; return the answers."""
-        self.tell()
+        self._tell()
         return [Received(*one) for one in self._receipts.items()]
 
     def receipts(self) -> Collection[str]:
         """Tell the host's listeners that the rows are stored; return the receipts: JSON text."""
-        self.tell()
+        self._tell()
         return self._receipts.values()
 
-    def tell(self) -> None:
-        """Tell the host's listeners that the rows are stored."""
+    def _tell(self) -> None:
         for one in self._told:
             one()
 

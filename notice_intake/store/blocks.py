@@ -41,16 +41,24 @@ class Blocks:
             driver.execute(self._statement(size, frozenset()), block)
             return True
         columns = [block[place :: self._width] for place in range(self._width)]
-        shared = self._way([place for place, column in enumerate(columns) if is_one(column)])
-        others = [column for place, column in enumerate(columns) if place not in shared]
-        if len(shared) + size * len(others) > _MOST_VALUES:
+        same = [place for place, column in enumerate(columns) if is_one(column)]
+        # Before a way is kept for them: it would be in the way of one that is used.
+        if not self._fits(size, len(same)):
             return False
+        shared = self._way(same)
+        if not self._fits(size, len(shared)):
+            return False
+        others = [column for place, column in enumerate(columns) if place not in shared]
         later: list[Any] = [None] * (len(others) * (size - 1))
         for place, column in enumerate(others):
             later[place :: len(others)] = column[1:]
         # Not ``execute``: that lets go of the interpreter once more, to ask for the row's number.
         driver.executemany(self._statement(size, shared), [[*block[: self._width], *later]])
         return True
+
+    def _fits(self, size: int, shared: int) -> bool:
+        """Say whether one statement takes so many rows, which share the values of so many places."""
+        return shared + size * (self._width - shared) <= _MOST_VALUES
 
     def _way(self, same: Sequence[int]) -> frozenset[int]:
         """Return the places to share where these hold the same: as few ways as may be, each keeps a large statement."""

@@ -65,6 +65,20 @@ def test_thousands_of_rows_are_few_statements():
     assert len(driver.statements) == 4
 
 
+@pytest.mark.parametrize(
+    ("width", "shared", "statements"), [(15, 0, 1), (16, 0, 2), (17, 1, 2), (40, 25, 1), (40, 0, 4)]
+)
+def test_a_statement_takes_as_many_rows_as_its_limit_lets_it(width, shared, statements):
+    driver = Recording()
+    names = ", ".join(f"c{place}" for place in range(width))
+    driver.connection.execute(f"CREATE TABLE wide ({names})")
+    driver.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
+    given = [tuple("same" if place < shared else f"{place}: {row}" for place in range(width)) for row in range(2048)]
+    Blocks(f"wide ({names})", width).insert(driver, flat(given))
+    assert driver.connection.execute("SELECT * FROM wide ORDER BY rowid").fetchall() == given
+    assert len(driver.statements) == statements
+
+
 def test_few_ways_to_share_are_kept_however_many_there_are():
     driver, kept, every = Recording(), blocks(), []
     for size in range(WIDTH):
