@@ -17,14 +17,21 @@ _endings: list[str] = []
 _salts: list[bytes] = []
 
 
-def new_id(word: str) -> str:
-    """Return ``<word>_<ULID>``: 48 bits of time, so that index pages fill in order, and 80 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
+def new_id(word: str, stamp: str | None = None) -> str:
+    """Return ``<word>_<ULID>``: 48 bits of time, so that index pages fill in order, and 80 random bits.
+
+    The time is now, or that of a ``stamp``: who needs many ids makes it once.
+    """
     try:
         ending = _endings.pop()
     except IndexError:
         ending = _draw_endings()
-    return f"{word}_{_stamp(milliseconds)}{ending}"
+    return f"{word}_{stamp or new_stamp()}{ending}"
+
+
+def new_stamp() -> str:
+    """Return the time as it stands in ids: ten digits."""
+    return _stamp(time.time_ns() // 1_000_000)
 
 
 def random_bytes() -> bytes:

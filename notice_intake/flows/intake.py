@@ -12,7 +12,7 @@ from ..core.cases import Case, Joined, join
 from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, ItemStatus
 from ..core.journal import Actor, Entry
-from ..ids import new_id
+from ..ids import new_id, new_stamp
 from ..store import cases, journal, outbox
 from ..store.agencies import Agency
 from ..store.direct import Flat
@@ -61,6 +61,7 @@ class Batch:
     ) -> None:
         self._agency, self._written, self._checkpoint = agency, storage.time_writer, checkpoint
         self._actor = Actor("agency", agency.id, agency.name)
+        self._stamp = new_stamp()
         self._begin(now)
         self._standing = {key: _Standing(case, case) for key, case in found.items()}
         #: The cases that the batch opens: by key where their rows begin, and their deadlines. Those that further items
@@ -82,6 +83,8 @@ class Batch:
 
     def at(self, now: datetime) -> None:
         """Receive what follows at this time."""
+        # Not for the whole batch: ids that begin alike would fill its index pages in no order.
+        self._stamp = new_stamp()
         if now != self._now:
             self._begin(now)
 
@@ -112,7 +115,7 @@ class Batch:
         receipt = receipt_of(prepared, clock=clock, lines=lines, journal=told)
         self._entries += entry
         self._referrals += writer.referral(prepared, due=clock.due, receipt=receipt)
-        self._callbacks += writer.callback(prepared, id=new_id("msg"), clock=clock)
+        self._callbacks += writer.callback(prepared, id=new_id("msg", self._stamp), clock=clock)
         if prepared.signed is not None:
             self._signed.append(prepared.signed)
             self._signatures.append(evidence_row(prepared.signed, prepared.referral_id, now=self._now))
@@ -179,11 +182,11 @@ class Batch:
             place = self._opened.get(key)
             if place is None:
                 self._opened[key], self._dues[key] = len(self._cases), due
-                row = self._writer.case(prepared, index, key=key, due=due, priority=priority)
-                self._cases += row
+                case_id = new_id("cas", self._stamp)
+                self._cases += self._writer.case(prepared, index, id=case_id, key=key, due=due, priority=priority)
                 if not prepared.resolved:
-                    self._later.append(self._resolve_later(row[0]))
-                return row[0], None
+                    self._later.append(self._resolve_later(case_id))
+                return case_id, None
             row = tuple(self._cases[place : place + len(rows.CASE)])
             self._standing[key] = standing = _Standing(None, rows.case_of(row, self._dues[key]), referrals=1)
         case, category = standing.case, prepared.referral.category
@@ -221,7 +224,7 @@ class Batch:
     def _item(self, prepared: Prepared, index: int, *, case_id: str, standing: _Standing | None) -> str:
         """Take an item in; return what the receipt says of it."""
         word, result, version = _RECEIVED, None, 1
-        item_id, reference = new_id("itm"), prepared.referral.items[index].reference
+        item_id, reference = new_id("itm", self._stamp), prepared.referral.items[index].reference
         if standing is not None and standing.joined is not None:
             status, outcome = standing.joined.status, standing.joined.answered
             word, result = str(status), str(outcome) if outcome is not None else None

@@ -12,7 +12,7 @@ from ..core.clocks import Due
 from ..core.codes import CaseState, EffectKind, EffectState
 from ..core.journal import Actor, commitment, leaf_hash, timestamp
 from ..core.json_text import quoted
-from ..ids import new_id, random_bytes
+from ..ids import random_bytes
 from ..store import cases
 from ..store.agencies import Agency
 from ..store.direct import Flat
@@ -95,13 +95,13 @@ class Writer:
             prepared.signature_id or (prepared.referral_id if prepared.signed is not None else None),
         )
 
-    def case(self, prepared: Prepared, index: int, *, key: str, due: Due, priority: int) -> Row:
+    def case(self, prepared: Prepared, index: int, *, id: str, key: str, due: Due, priority: int) -> Row:
         """The row of the case that an item opens. The document is not kept: a batch of them would leave every cache."""
         item, content, now = prepared.referral.items[index], prepared.contents[index], self._now
         target, category = item.target, prepared.referral.category
         first = target.hashes[0] if target.hashes else None
         return (
-            new_id("cas"),
+            id,
             key,
             _OPEN,
             1,

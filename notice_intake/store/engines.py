@@ -18,12 +18,15 @@ from ..forks import in_each_child
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
 #: error that quotes them would carry them into the log.
 _ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
-#: A referral changes some thirty pages: SQLite's default of a checkpoint at 1,000 would come every thirty commits.
+#: At so many pages SQLite's log is carried over into the file. A referral changes some thirty, most of them again and
+#: again: the default of 1,000 would have that done every thirty commits. A batch of a stream writes thousands, most of
+#: them once: a log that stays small is written over and over in memory that is still near the processor.
+LOG_PAGES, LOG_PAGES_OF_MANY = 8000, 2000
 _PRAGMAS = (
     "journal_mode=WAL",
     "foreign_keys=ON",
     "busy_timeout=30000",
-    "wal_autocheckpoint=8000",
+    f"wal_autocheckpoint={LOG_PAGES}",
     "cache_size=-8000",
 )
 #: What ``straight`` and SQLite's pragmas are written for.

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session, SessionTransaction
 from ..errors import SettingsError, TemporarilyUnavailable
 from . import engines, joined
 from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, insert_all, make_ready, time_writer
+from .engines import LOG_PAGES, LOG_PAGES_OF_MANY
 from .tables import Tables, make_tables
 from .turns import Turn
 
-#: How a connection was told to commit.
-_SYNCED = "notice_intake_synced"
+#: What a connection was told of how to commit.
+_SYNCED, _MANY = "notice_intake_synced", "notice_intake_many"
 #: PostgreSQL's words for a table or column that is not there, a missing grant, and a server that only reads. An
 #: operator mends them, and SQLite says each with an OperationalError.
 _MENDED_BY_OPERATORS = ("42P01", "42703", "42501", "25006")
@@ -223,11 +224,11 @@ class Storage:
             call()
 
     @contextmanager
-    def straight(self, *, writing: bool = False, synced: bool = True) -> Iterator[Straight | Tx]:
+    def straight(self, *, writing: bool = False, synced: bool = True, many: bool = False) -> Iterator[Straight | Tx]:
         """Open a connection for a few ``fetch``, and with ``writing`` for one ``insert``, which is a transaction.
 
         On PostgreSQL that begins and ends with the ``insert``: nothing that is read before it is locked. Without
-        ``synced`` SQLite may let a power cut take it away.
+        ``synced`` SQLite may let a power cut take it away; with ``many`` it is ready for hundreds of rows.
         """
         engine = self._engine
         if engine is None:
@@ -241,7 +242,7 @@ class Storage:
                 raw = engine.raw_connection()
                 driver: Any = raw.driver_connection
                 if writing and self._sqlite:
-                    _set_synced(driver, raw.info, synced or self._sync_all)
+                    _tell(driver, raw.info, synced=synced or self._sync_all, many=many)
                     driver.execute("BEGIN IMMEDIATE")
                 yield Straight(driver, engine.dialect, self.tables)
                 if writing and self._sqlite:
@@ -302,15 +303,21 @@ def _say_begin(connection: Connection, word: str) -> None:
     """Begin on the driver's own connection, which would otherwise commit each statement by itself."""
     with driver_of(connection) as driver:
         if word == "BEGIN IMMEDIATE":
-            _set_synced(driver, connection.info, True)
+            _tell(driver, connection.info, synced=True, many=False)
         driver.execute(word)
 
 
-def _set_synced(driver: Any, known: dict[Any, Any], synced: bool) -> None:
-    """Say whether SQLite's next commit waits for the disk. What was committed before it is on the disk then as well."""
+def _tell(driver: Any, known: dict[Any, Any], *, synced: bool, many: bool) -> None:
+    """Say whether SQLite's next commit waits for the disk, and how large its log may be after it.
+
+    What was committed before a commit that waits is on the disk then as well.
+    """
     if known.get(_SYNCED) is not synced:
         driver.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
         known[_SYNCED] = synced
+    if known.get(_MANY, False) is not many:
+        driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES_OF_MANY if many else LOG_PAGES}")
+        known[_MANY] = many
 
 
 def _with_begin(engine: Engine, word: str = "BEGIN") -> Engine:

@@ -24,6 +24,8 @@ from .storage import Raced, Storage, Tx
 log = logging.getLogger("notice_intake.store")
 #: More rows than this are no longer quicker for being together, and would hold the others up.
 _MOST = 2000
+#: From so many items on rows are many.
+_MANY = 100
 #: So many transactions of others may follow before whoever has the turn gives it back, and answers.
 _MORE = 2
 
@@ -86,9 +88,9 @@ class Together:
     def _store(self, group: list[Fresh]) -> None:
         """Store the first of those who wait, and whoever else waits once the database has let us in."""
         kept: list[Fresh] = []
-        synced = group[0].synced
+        synced, many = group[0].synced, group[0].items >= _MANY
         try:
-            with self._storage.straight(writing=True, synced=synced) as tx:
+            with self._storage.straight(writing=True, synced=synced, many=many) as tx:
                 self._let_join(group, synced=synced)
                 kept = [*group] if _stored_at_once(tx, group) else _stored(tx, group)
         except (Raced, NoticeIntakeError):

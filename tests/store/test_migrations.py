@@ -128,3 +128,40 @@ def test_who_did_what_before_the_journal_was_sealed_is_still_known_and_can_be_er
     assert names == ["Seven", ""]
     migrate.upgrade(empty)
     assert differences(empty) == []
+
+
+def collations(storage: Storage) -> dict[str, set[str | None]]:
+    """Return by what each text of limited length is compared on PostgreSQL, and which columns that is."""
+    query = """SELECT coalesce(collation_name, 'default') AS collation, table_name || '.' || column_name AS place
+        FROM information_schema.columns WHERE table_schema = :schema AND data_type = 'character varying'"""
+    found: dict[str, set[str | None]] = {}
+    with storage.read() as tx:
+        for row in tx.execute(text(query), {"schema": storage.tables.metadata.schema}):
+            found.setdefault(row.collation, set()).add(row.place)
+    return found
+
+
+def test_postgresql_compares_ids_and_keys_by_their_bytes(empty):
+    if not empty.tables.metadata.schema:
+        pytest.skip("SQLite compares by bytes anyway")
+    migrate.upgrade(empty, "0011")
+    # A server that sorts as a language does takes longer for it, and a system update may sort differently.
+    assert set(collations(empty)) == {"default"}
+    migrate.upgrade(empty)
+    found = collations(empty)
+    assert found["default"] == {"ni_agency.name", "ni_opening.name", "ni_alembic_version.version_num"}
+    assert {"ni_item.target_key", "ni_referral.agency_reference", "ni_decision.case_id"} < found["C"]
+    migrate.downgrade(empty, "0011")
+    assert set(collations(empty)) == {"default"}
+
+
+def test_joins_of_ids_are_still_made_by_their_indexes(empty):
+    if not empty.tables.metadata.schema:
+        pytest.skip("SQLite compares by bytes anyway")
+    migrate.upgrade(empty)
+    schema = empty.tables.metadata.schema
+    joined = f"SELECT 1 FROM {schema}.ni_case c JOIN {schema}.ni_decision d ON d.case_id = c.id WHERE c.key = 'a'"
+    with empty.begin() as tx:
+        tx.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(tx.execute(text(f"EXPLAIN {joined}")).scalars())
+    assert "Seq Scan" not in plan
