@@ -1,7 +1,8 @@
-"""Bulk intake over HTTP, over what does less with the same lines in one process.
+"""Bulk intake, over what does less with the same lines.
 
-The floor parses and hand-checks them and stores nothing; the peer loads each with marshmallow and stores one row a
-referral by the ORM's ``add_all``.
+The floor is a bare Flask view that parses and hand-checks them, answers each and stores nothing; beside it stands the
+loop alone, without HTTP and answers. The peer loads each line with marshmallow and stores one row a referral by the
+ORM's ``add_all``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from .servers import Database, Gunicorn, Postgres, gunicorn, touch_memory
 
 RATE = Goal(0.20, 0.30, 0.45)
 PEER = Goal(None, 2.5, 4.0)
+#: The loop neither receives the lines nor answers them, so nothing was asked of us beside it.
+LOOP = Goal(None)
 _ENGINES = ("SQLite", "PostgreSQL")
 _BY_ORM = "marshmallow + ORM add_all"
 MEMORY = Goal(1.5, 1.5, 1.1, most=True)
@@ -40,14 +43,16 @@ def run(where: Path, server: Postgres, *, quick: bool) -> Result:
             for engine in _ENGINES
         }
         peers = {engine: stack.enter_context(_peer(where, server, engine)) for engine in engines}
+        floor = stack.enter_context(gunicorn("floors:checking_app()", Database("none", "")))
         for engine, intake in engines.items():
-            _warm_up(intake, peers[engine], where)
+            _warm_up(intake, peers[engine], floor, where)
         server.fill_log()
         for number in range(rounds):
             for items in (1, 2):
                 file = where / "lines.ndjson"
                 write_lines(file, lines, series=10 * number + items, items=items)
-                rates.setdefault(("floor", items), []).append(lines / _seconds_of_floor(file))
+                rates.setdefault(("loop", items), []).append(lines / _seconds_of_loop(file))
+                rates.setdefault(("floor", items), []).append(lines / _send(floor, file, lines))
                 for engine, intake in engines.items():
                     # Each database gets lines of its own numbers: none has seen them before.
                     before = intake.server.cpu()
@@ -99,19 +104,7 @@ class _Intake:
 
     def send(self, file: Path, lines: int) -> float:
         """Send a file of lines and read all answers; return the seconds that took."""
-        touch_memory()
-        started = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=600)
-        headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {self._token}"}
-        headers["Content-Length"] = str(file.stat().st_size)
-        with file.open("rb") as body:
-            connection.request("POST", "/v1/referrals/bulk", body, headers)
-            answer = connection.getresponse()
-            good = sum(line.count(b'"status":201,') for line in answer)
-        connection.close()
-        if answer.status != 200 or good != lines:
-            raise RuntimeError(f"{good} of {lines} lines were accepted (HTTP {answer.status})")
-        return time.perf_counter() - started
+        return _send(self.server, file, lines, token=self._token)
 
     def check(self, least: int) -> None:
         """Raise where the table does not hold what was answered."""
@@ -119,6 +112,23 @@ class _Intake:
             stored = tx.execute(select(func.count()).select_from(tx.tables.referral)).scalar_one()
         if stored < least:
             raise RuntimeError(f"{least} referrals were accepted, {stored} are stored")
+
+
+def _send(server: Gunicorn, file: Path, lines: int, *, token: str = "none") -> float:
+    """Send a file of lines, all of which must be accepted, and read all answers; return the seconds that took."""
+    touch_memory()
+    started = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+    headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {token}"}
+    headers["Content-Length"] = str(file.stat().st_size)
+    with file.open("rb") as body:
+        connection.request("POST", "/v1/referrals/bulk", body, headers)
+        answer = connection.getresponse()
+        good = sum(line.count(b'"status":201') for line in answer)
+    connection.close()
+    if answer.status != 200 or good != lines:
+        raise RuntimeError(f"{good} of {lines} lines were accepted (HTTP {answer.status})")
+    return time.perf_counter() - started
 
 
 @contextmanager
@@ -140,16 +150,17 @@ def _peer(where: Path, server: Postgres, engine: str) -> Iterator[Callable[[Path
     opened.dispose()
 
 
-def _warm_up(intake: _Intake, peer: Callable[[Path, int], float], where: Path) -> None:
+def _warm_up(intake: _Intake, peer: Callable[[Path, int], float], floor: Gunicorn, where: Path) -> None:
     # Some streams, so that each of the two workers has had one.
     for series in range(900, 904):
         file = where / "warm.ndjson"
         write_lines(file, 2_500, series=series, items=2)
         intake.send(file, 2_500)
         peer(file, 2_500)
+        _send(floor, file, 2_500)
 
 
-def _seconds_of_floor(file: Path) -> float:
+def _seconds_of_loop(file: Path) -> float:
     touch_memory()
     started = time.perf_counter()
     with file.open("rb") as lines:
@@ -169,15 +180,19 @@ def _result(
         if engine in _ENGINES:
             name = f"bulk of {lines:,}, {words[items]} each, {engine}"
             result.ratios.append(over(name, found, rates["floor", items], RATE))
+            name = f"bulk over the loop alone, {words[items]} each, {engine}"
+            result.ratios.append(over(name, found, rates["loop", items], LOOP))
             by_orm = rates[f"{_BY_ORM}, {engine}", items]
             name = f"bulk over {_BY_ORM}, {words[items]} each, {engine}"
             result.ratios.append(over(name, found, by_orm, PEER))
     result.notes.append(
         f"{lines:,} lines in one HTTP request, {rounds} interleaved rounds; answers are read to the last line. The "
-        "floor parses and hand-checks the same lines in one process and stores nothing; it uses one core, while the "
-        "server and PostgreSQL may use both. Four streams of 2,500 lines go before, uncounted: a process prepares its "
-        "statements once. Before each subject a gigabyte of memory is written to and freed, and PostgreSQL has filled "
-        "its log once: else a virtual machine that gives free memory back would be measured with getting it again."
+        "floor is a bare Flask view in the same gunicorn, which parses and hand-checks the same lines, answers each "
+        "with a verdict, and stores nothing; the loop alone does that in one process, and neither receives the lines "
+        "nor answers them. Both use one core, while the server and PostgreSQL may use both. Four streams of 2,500 "
+        "lines go before, uncounted: a process prepares its statements once. Before each subject a gigabyte of "
+        "memory is written to and freed, and PostgreSQL has filled its log once: else a virtual machine that gives "
+        "free memory back would be measured with getting it again."
     )
     result.notes.append(
         f"{_BY_ORM}: each line through the published marshmallow schema, one row a referral through the ORM, a commit "
