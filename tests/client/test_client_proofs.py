@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,7 +127,7 @@ def test_what_was_decided_is_proved_too(case):
     assert [entry.action for entry in found.entries] == ["referral.received", "decision.recorded", "decision.effected"]
     assert found.entries[1].facts["outcome"] == "removed"
     assert "Moderator" not in text
-    assert "m-1" not in text
+    assert not re.search(r"(?<![\w-])m-1(?![\w-])", text), "a word of its own: base64url may hold it by chance"
 
 
 def test_the_command_checks_it_where_there_is_neither_flask_nor_sqlalchemy(case, proof, tmp_path):

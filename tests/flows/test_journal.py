@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -339,7 +340,7 @@ def test_erasing_who_it_was_leaves_the_journal_intact(busy):
     with busy.mount.storage.read() as tx:
         left = str(tx.execute(select(tx.tables.opening)).all()) + str([row.payload for row in entries(busy)])
     assert "Moderator One" not in left
-    assert "m-1" not in left
+    assert not re.search(r"(?<![\w-])m-1(?![\w-])", left)
     assert "Moderator Two" in left
     assert [one.action for one in journal_about.about(busy.mount, "journal")] == ["journal.forgotten"]
 

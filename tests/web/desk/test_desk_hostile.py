@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from desk_house import DeskHouse, Visitor
-from hostile_fields import PAYLOADS, fill
+from hostile_fields import PAYLOADS, TEMPLATE_VALUE, fill
 
 from notice_intake.web.desk.hostile import ascii_host, defanged, exact, local_medium, visible
 
@@ -26,7 +26,7 @@ def test_no_payload_becomes_an_element_or_an_attribute(desk: DeskHouse, mona: Vi
             assert values.get("src", "") != "x"
             for name in ("href", "src", "action", "formaction"):
                 assert not values.get(name, "").strip().lower().startswith(("javascript", "data", "http")), values
-        assert "49" not in page.text or payload != "{{ 7*7 }}{% raw %}"
+        assert TEMPLATE_VALUE not in page.text
     assert len([one for one in pages[1].elements if one[0] == "textarea"]) == 3
 
 
