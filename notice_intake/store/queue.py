@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy import Row, Select, and_, func, literal_column, or_, select, tuple_
 
 from ..core.codes import CaseState
 from ..core.links import canonical_link
@@ -29,8 +29,10 @@ FEW_ITEMS = 500
 
 
 def state_is(tx: Tx, state: str) -> Any:
-    """The condition on a case's state as a literal: a bound value cannot use the partial index on SQLite."""
-    return tx.tables.case.c.state == literal_column(f"'{CaseState(state)}'")
+    """The condition on a case's state, in the words of the partial indexes: SQLite concludes nothing from others."""
+    column = tx.tables.case.c.state
+    exact = column == literal_column(f"'{CaseState(state)}'")
+    return exact if state == CaseState.OPEN else and_(exact, column != literal_column("'open'"))
 
 
 def conditions(tx: Tx, wanted: QueueFilter, *, moderator_id: str, now: datetime) -> list[Any]:
@@ -40,9 +42,11 @@ def conditions(tx: Tx, wanted: QueueFilter, *, moderator_id: str, now: datetime)
     plain = ((case.instrument, wanted.instrument), (case.kind, wanted.kind), (case.language, wanted.language))
     found += [column == value for column, value in plain if value]
     if wanted.agency:
-        found.append(_referred(tx, tx.tables.item.c.agency_id == wanted.agency))
+        found.append(_referred_by(tx, wanted.agency))
     if wanted.operation:
-        found.append(_referred(tx, tx.tables.item.c.operation == wanted.operation))
+        item = tx.tables.item.c
+        operation = item.operation == wanted.operation
+        found.append(_referred(tx, select(item.case_id).where(operation), operation))
     if wanted.claim == "free":
         found.append(or_(case.claimed_by.is_(None), case.claimed_until <= now))
     elif wanted.claim == "mine":
@@ -134,13 +138,20 @@ def facet_values(tx: Tx) -> dict[str, list[str]]:
     return {name: sorted({row[place] for row in rows if row[place]}) for place, name in enumerate(names)}
 
 
-def _referred(tx: Tx, condition: Any) -> Any:
-    """Return the condition that an item of the case meets ``condition``.
+def _referred_by(tx: Tx, agency_id: str) -> Any:
+    """Return the condition that an agency referred the case, by what stands in the index of its referrals."""
+    item, referral = tx.tables.item, tx.tables.referral
+    few = select(item.c.case_id).join_from(referral, item, item.c.referral_id == referral.c.id)
+    return _referred(tx, few.where(referral.c.agency_id == agency_id), item.c.agency_id == agency_id)
+
+
+def _referred(tx: Tx, few: Select[Any], condition: Any) -> Any:
+    """Return the condition that an item of the case meets ``condition``; ``few`` selects the cases of all that do.
 
     Few items are looked up first: along the queue, one would have to pass all cases that others referred.
     """
     item, case = tx.tables.item, tx.tables.case
-    found = tx.execute(select(item.c.case_id).where(condition).limit(FEW_ITEMS + 1)).scalars().all()
+    found = tx.execute(few.limit(FEW_ITEMS + 1)).scalars().all()
     if len(found) <= FEW_ITEMS:
         return case.c.id.in_(sorted(set(found)))
     # With OFFSET, PostgreSQL keeps to the order of the queue and stops at a full page, instead of joining everything.

@@ -79,7 +79,8 @@ _NEW = text("state = 'closed' AND look_at IS NULL")
 def page(tx: Tx, *, before: datetime, after: Place | None, limit: int) -> Sequence[Row[Any]]:
     """Return closed cases that changed last by ``before``, in the order of that, to look at without changing any."""
     table = tx.tables.case
-    query = select(table).where(table.c.state == literal_column("'closed'"), table.c.updated_at <= before)
+    closed = (table.c.state == literal_column("'closed'"), table.c.state != literal_column("'open'"))
+    query = select(table).where(*closed, table.c.updated_at <= before)
     if after is not None:
         query = query.where(tuple_(table.c.updated_at, table.c.id) > tuple_(*after))
     return tx.execute(query.order_by(table.c.updated_at, table.c.id).limit(limit)).all()

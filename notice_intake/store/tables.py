@@ -35,6 +35,8 @@ from .signature_tables import signatures as _signatures
 
 #: A case that waits for a decision. A literal, since SQLite uses a partial index only where it can see the value.
 OPEN = text("state = 'open'")
+#: One that waits no more: nearly all that is written is open, and stands in the index of the queue.
+NOT_OPEN = text("state <> 'open'")
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -225,7 +227,8 @@ def _cases(prefix: str, metadata: MetaData) -> dict[str, Table]:
     # In the order of the queue; what it is filtered by stands behind, so that a page that finds little reads no rows.
     queued = (case.c.priority, case.c.due_at, case.c.id, case.c.kind, case.c.language, case.c.instrument)
     Index(f"ix_{prefix}case_queue", *queued, sqlite_where=OPEN, postgresql_where=OPEN)
-    Index(f"ix_{prefix}case_state", case.c.state, case.c.updated_at, case.c.id)
+    past = (case.c.state, case.c.updated_at, case.c.id)
+    Index(f"ix_{prefix}case_state", *past, sqlite_where=NOT_OPEN, postgresql_where=NOT_OPEN)
     held = text("claimed_by IS NOT NULL")
     Index(f"ix_{prefix}case_claim", case.c.claimed_by, sqlite_where=held, postgresql_where=held)
     return {"case": case}
@@ -258,7 +261,6 @@ def _items(prefix: str, metadata: MetaData) -> dict[str, Table]:
         Column("joined", Integer, nullable=False, server_default="0"),
         UniqueConstraint("referral_id", "position"),
         Index(None, "case_id"),
-        Index(None, "agency_id", "case_id"),
         Index(None, "reference"),
         Index(None, "target_key"),
     )
