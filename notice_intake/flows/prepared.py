@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,10 +56,11 @@ class Clock:
     def of(cls, instrument: Instrument, *, now: datetime) -> Clock:
         """Return the clock of referrals that are received now."""
         due = instrument.clock.due(now)
+        binding = "true" if instrument.binding else "false"
         receipt = (
             f'"received_at":"{now.isoformat(timespec="milliseconds")}",'
             f'"due_at":"{due.at.isoformat(timespec="milliseconds")}",'
-            f'"due_kind":"{due.kind}","due_rule":{quoted(due.rule)},"binding":{json.dumps(instrument.binding)}'
+            f'"due_kind":"{due.kind}","due_rule":{quoted(due.rule)},"binding":{binding}'
         )
         return cls(due, receipt, due.at.isoformat(timespec="seconds"))
 

@@ -18,11 +18,16 @@ from ..forks import in_each_child
 #: The connection that was used last is used first: its cache is warm. Values of statements are what agencies sent: an
 #: error that quotes them would carry them into the log.
 _ENGINE: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 24, "pool_use_lifo": True, "hide_parameters": True}
-#: At so many pages SQLite's log is carried over into the file. A referral changes some thirty, most of them again and
-#: again: the default of 1,000 would have that done every thirty commits. A batch of a stream writes thousands, most of
-#: them once: a log that stays small is written over and over in memory that is still near the processor.
-LOG_PAGES, LOG_PAGES_OF_MANY = 8000, 2000
+#: Of a new file. A referral changes some thirty pages, each by a few bytes, and the log takes whole pages: half the
+#: usual size is half as much to write. Streams, which fill theirs, are slower by a twentieth.
+PAGE_SIZE = 2048
+#: A commit that finds so many pages in SQLite's log carries it over into the file: for single referrals only where
+#: ``carry_over`` has not come before it. A batch of a stream writes thousands, most of them once: a log that stays
+#: small is written over and over in memory that is still near the processor.
+LOG_PAGES, LOG_PAGES_OF_MANY = 16_000, 4000
 _PRAGMAS = (
+    # Before the log: it is the first to write to a new file.
+    f"page_size={PAGE_SIZE}",
     "journal_mode=WAL",
     "foreign_keys=ON",
     "busy_timeout=30000",
@@ -31,7 +36,7 @@ _PRAGMAS = (
 )
 #: What ``straight`` and SQLite's pragmas are written for.
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
-#: Pools of the parent process: a connection that is thrown away would be closed, for the parent as well.
+#: Of the parent process: a connection that is thrown away would be closed, for the parent as well.
 _left: list[Any] = []
 
 
@@ -93,7 +98,11 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+def leave_to_parent(connections: Any) -> None:
+    """Leave what holds connections to the process that opened them, in one that was forked from it."""
+    _left.append(connections)
+
+
 def _leave(engine: Engine) -> None:
-    """Leave the connections to the process that opened them, in one that was forked from it."""
-    _left.append(engine.pool)
+    leave_to_parent(engine.pool)
     engine.dispose(close=False)

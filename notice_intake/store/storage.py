@@ -18,6 +18,7 @@ from .direct import Query, Rows, Straight, as_sqlalchemys, driver_of, fetch, ins
 from .engines import LOG_PAGES, LOG_PAGES_OF_MANY
 from .tables import Tables, make_tables
 from .turns import Turn
+from .writer import Writer
 
 #: What a connection was told of how to commit.
 _SYNCED, _MANY = "notice_intake_synced", "notice_intake_many"
@@ -110,8 +111,10 @@ class Storage:
         self.time_writer = time_writer(engine)
         self._sqlite, self._sync_all = engine is not None and engine.dialect.name == "sqlite", sync_all
         self._turn: AbstractContextManager[Any] = nullcontext()
+        #: Only for whoever has the turn.
+        self._writer: Writer | None = None
         if engine is not None and self._sqlite:
-            self._turn = Turn(_beside(engine.url.database))
+            self._turn, self._writer = Turn(_beside(engine.url.database)), Writer(engine)
 
     @property
     def prefix(self) -> str:
@@ -176,7 +179,7 @@ class Storage:
         """Return a storage on the same connections, with tables of its own: ``suffix`` follows the prefix of these."""
         tables = make_tables(self.prefix + suffix, self.tables.metadata.schema)
         other = Storage(self._factory, tables=tables, engine=self._engine, sync_all=self._sync_all)
-        other._turn = self._turn
+        other._turn, other._writer = self._turn, self._writer
         return other
 
     @contextmanager
@@ -237,16 +240,19 @@ class Storage:
             return
         errors: Any = engine.dialect.loaded_dbapi
         with _translated(), self._turn if writing else nullcontext():
+            writer = self._writer if writing else None
             raw = None
             try:
-                raw = engine.raw_connection()
+                raw = writer.take() if writer is not None else engine.raw_connection()
                 driver: Any = raw.driver_connection
-                if writing and self._sqlite:
+                if writer is not None:
                     _tell(driver, raw.info, synced=synced or self._sync_all, many=many)
                     driver.execute("BEGIN IMMEDIATE")
                 yield Straight(driver, engine.dialect, self.tables)
-                if writing and self._sqlite:
+                if writer is not None:
                     driver.commit()
+                    writer.keep(raw)
+                    raw = None
             except errors.Error as error:
                 if raw is not None and engine.dialect.is_disconnect(error, raw.dbapi_connection, None):
                     raw.invalidate(error)
@@ -275,6 +281,9 @@ class Storage:
 
     def dispose(self) -> None:
         """Close the connections, where they are ours: after a fork, or at the end."""
+        if self._writer is not None:
+            with self._turn:
+                self._writer.close()
         if self._engine is not None:
             self._engine.dispose()
 

@@ -17,6 +17,7 @@ from sqlalchemy import Table
 from ..errors import NoticeIntakeError
 from ..forks import Lock, in_each_child
 from . import cases, known_keys
+from .carrying_over import carry_over
 from .direct import Flat, Rows, Straight
 from .known_keys import KnownKey
 from .storage import Raced, Storage, Tx
@@ -28,6 +29,8 @@ _MOST = 2000
 _MANY = 100
 #: So many transactions of others may follow before whoever has the turn gives it back, and answers.
 _MORE = 2
+#: After so many rows SQLite's log is carried over, before it has as many pages as make a commit do it.
+_CARRIED = 3000
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +61,8 @@ class Together:
         self._storage = proxy(storage)
         self._turn = Lock()
         self._waiting: deque[Fresh] = deque()
+        #: Rows that were stored since the log was carried over.
+        self._logged = 0
         # Those who wait in the parent are stored there.
         in_each_child(self, lambda one: one._waiting.clear())
 
@@ -70,6 +75,9 @@ class Together:
         with self._turn:
             if fresh.stored is None:
                 self._store_until(fresh)
+            full, self._logged = self._logged >= _CARRIED, self._logged % _CARRIED
+        if full:
+            carry_over(self._storage)
         return bool(fresh.stored)
 
     def _store_until(self, fresh: Fresh) -> None:
@@ -105,6 +113,9 @@ class Together:
                 one.stored = False
         for one in kept:
             one.stored = True
+        # Batches of streams, which wait for the disk, keep the log small as they commit.
+        if self._storage.takes_turns and not synced:
+            self._logged += sum([len(rows) for one in kept for _, rows in one.parts])
 
     def _let_join(self, group: list[Fresh], *, synced: bool) -> None:
         """Take those who wait into the group, the oldest first: another process may have had us wait for its commit.
