@@ -82,15 +82,37 @@ def test_a_discard_as_printed_is_what_the_purge_calls(house):
     assert vault.gone == ["vault/p1"]
 
 
+def measured(what: str) -> float:
+    """Return what the page says that something costs on PostgreSQL: milliseconds, or kilobytes."""
+    (cell,) = [cells[2] for cells in rows(SIZING, "what") if cells[0].startswith(what)]
+    return float(cell.split()[0])
+
+
+def estimated(what: str) -> float:
+    """Return the number that a line of the estimate comes to."""
+    (line,) = [line for line in SIZING.splitlines() if re.match(rf"{re.escape(what)}\s", line) and "=" in line]
+    return float(line.rpartition("=")[2].split()[0].replace(",", ""))
+
+
 def test_the_estimate_adds_up():
-    estimate = SIZING
-    for left, right in (
-        (100_000 / 86_400, "1.2 referrals/s"),
-        (100_000 * 0.2 / 3600, "5.6 referrals/s"),
-        (200_000 * 90 / (6 * 3600), "833 people"),
-        (100_000 * (11 + 2 * 5.1) / 1e6, "2.1 GB"),
-        (100_000 * 15 * 365 / 1e9, "0.55 TB"),
+    referrals, cases, evening, year = 100_000, 200_000, 8 * 3600, 365
+    (texts,) = re.findall(r"(\d+) kB on PostgreSQL, which is what the estimate below takes", " ".join(SIZING.split()))
+    day = referrals * (float(texts) + 2 * measured("bytes that each decided case adds"))
+    for what, comes_to in (
+        ("evenly", referrals / 86_400),
+        ("busiest hour", referrals * 0.2 / 3600),
+        ("an action day", referrals * 2 / 3600),
+        ("resolve", referrals * 2 / 3600 * 2),
+        ("web, taking in", referrals * 2 / 3600 * (measured("a referral of two items, `POST") + 0.5) / 1000),
+        ("web, the desk", cases * measured("one case at the desk") * 3 / 1000 / evening),
+        ("worker, effects", cases * measured("its effects") / 1000 / evening),
+        ("worker, callbacks", referrals * 5 * measured("a callback") / 1000 / evening),
+        ("purge", cases * measured("purging a case") / 1000),
+        ("moderators", cases * 90 / (6 * 3600)),
+        ("a day", day / 1e6),
+        ("kept in full", day * year / 1e9),
+        ("left after that", referrals * measured("bytes that are left") * year / 1e9),
+        ("WAL", day * 3 / 1e6),
     ):
-        number = right.split()[0]
-        assert right in estimate
-        assert float(number) == pytest.approx(left, rel=0.05)
+        assert estimated(what) == pytest.approx(comes_to, rel=0.07), what
+    assert f"a few days of {estimated('a day')} GB" in " ".join(SIZING.split())
