@@ -37,7 +37,7 @@ def write(results: Sequence[Result], *, postgres_version: str, quick: bool) -> P
         "## How to repeat",
         "",
         "```sh",
-        "make bench                             # about twelve minutes; writes this page",
+        "make bench                             # some sixteen minutes; writes this page",
         "make bench ARGS='--quick'              # about two minutes, smaller tables, writes nothing",
         "make bench ARGS='--only single'        # one part: single, bulk, memory, queue, callbacks, hanging, journal …",
         "```",

@@ -48,7 +48,7 @@ class _Subject:
 
 def run(where: Path, server: Postgres, *, quick: bool) -> Result:
     """Measure all six subjects in interleaved rounds."""
-    rounds, seconds = (2, 2.0) if quick else (5, 4.0)
+    rounds, seconds = (2, 2.0) if quick else (9, 3.0)
     with ExitStack() as stack:
         subjects = [
             stack.enter_context(one)
