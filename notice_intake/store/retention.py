@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, literal_column, or_, select, text, tuple_, update
+from sqlalchemy import Row, and_, func, or_, select, text, tuple_, update
 
 from ..core.codes import CaseState, EffectKind, EffectState, ItemStatus, MessageKind, Outcome
 from ..core.retention import Closed
+from .queue import state_is
 from .storage import Tx
 
 #: A case and the place of it in the order in which they are looked at.
@@ -79,8 +80,7 @@ _NEW = text("state = 'closed' AND look_at IS NULL")
 def page(tx: Tx, *, before: datetime, after: Place | None, limit: int) -> Sequence[Row[Any]]:
     """Return closed cases that changed last by ``before``, in the order of that, to look at without changing any."""
     table = tx.tables.case
-    closed = (table.c.state == literal_column("'closed'"), table.c.state != literal_column("'open'"))
-    query = select(table).where(*closed, table.c.updated_at <= before)
+    query = select(table).where(state_is(tx, CaseState.CLOSED), table.c.updated_at <= before)
     if after is not None:
         query = query.where(tuple_(table.c.updated_at, table.c.id) > tuple_(*after))
     return tx.execute(query.order_by(table.c.updated_at, table.c.id).limit(limit)).all()
